@@ -1,0 +1,1 @@
+"""Network definitions, and weight files with their cards and hashes."""
