@@ -1,0 +1,117 @@
+"""Draw balanced, augmented batches from an image store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model_training.augmentation import move, restyle
+from model_training.image_store import ImageStore
+from model_training.loss import Targets
+from model_training.recipe import Recipe
+from model_training.transplant import Donor, cut_donors, lay_in
+from strokeapp.errors import ManifestError
+from strokeapp.imaging.network_input import leveled
+from strokeapp.imaging.normalize import standardize
+from strokeapp.models.slice_network import FINDINGS, SUBTYPES
+from strokeapp.types import Finding
+
+
+@dataclass
+class BatchSource:
+    """Draw training batches of one fold.
+
+    Args:
+        recipe: Strata, sizes, augmentation.
+        store: All images of the recipe.
+        table: Their manifest rows, same order.
+        rows: The images to learn from.
+    """
+
+    recipe: Recipe
+    store: ImageStore
+    table: pd.DataFrame
+    rows: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Prepare labels, strata and transplant donors."""
+        self.findings = self.table[[finding.value for finding in FINDINGS]].to_numpy(np.float32)
+        self.subtypes = self.table[list(SUBTYPES)].to_numpy(np.float32)
+        self.strata = [self._members(stratum) for stratum in self.recipe.strata]
+        shares = np.array([stratum.share for stratum in self.recipe.strata])
+        self.shares = shares / shares.sum()
+        augmentation = self.recipe.augmentation
+        wanted = {
+            Finding.ISCHEMIC: augmentation.infarct_transplant,
+            Finding.HEMORRHAGIC: augmentation.bleed_transplant,
+        }
+        self.transplants = {
+            finding: (chance, cut_donors(self.store, self.rows, finding))
+            for finding, chance in wanted.items()
+            if chance > 0
+        }
+
+    def _members(self, stratum) -> NDArray[np.int64]:
+        part = self.table.iloc[self.rows]
+        keep = part["dataset"] == stratum.dataset
+        for label, value in stratum.where.items():
+            keep &= part[label] == value
+        if not keep.any():
+            raise ManifestError(f"No image of {stratum.dataset} with {stratum.where} to learn from; mend the recipe.")
+        return self.rows[keep.to_numpy()]
+
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Targets]]:
+        """Yield the batches of one epoch; the same number gives the same batches."""
+        rng = np.random.default_rng((self.recipe.seed, number))
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1000 + number)
+        counts = np.floor(self.shares * self.recipe.images_per_epoch).astype(int)
+        drawn = [self._draw(members, count, rng) for members, count in zip(self.strata, counts, strict=True)]
+        order = rng.permutation(np.concatenate(drawn))
+        for start in range(0, len(order) - self.recipe.batch + 1, self.recipe.batch):
+            yield self._batch(order[start : start + self.recipe.batch], rng, generator)
+
+    @staticmethod
+    def _draw(members: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        rounds = [rng.permutation(members) for _ in range(-(-count // len(members)))]
+        return np.concatenate(rounds)[:count] if rounds else members[:0]
+
+    def _batch(
+        self, rows: NDArray[np.int64], rng: np.random.Generator, generator: torch.Generator
+    ) -> tuple[Tensor, Targets]:
+        grays, masks = [], self.store.masks[rows].astype(np.float32)
+        findings, subtypes = self.findings[rows].copy(), self.subtypes[rows].copy()
+        known = self.store.mask_known[rows].copy()
+        for i, row in enumerate(rows):
+            gray = leveled(self.store.gray[row] / np.float32(255), self.store.level[row], self.recipe.modality)
+            grays.append(self._transplant(gray, i, rng, findings, subtypes, masks, known))
+        gray, mask = torch.from_numpy(np.stack(grays)[:, None]), torch.from_numpy(masks)
+        gray, mask = move(gray, mask, self.recipe.augmentation, generator)
+        gray = restyle(gray, self.recipe.augmentation, generator)
+        targets = Targets(torch.from_numpy(findings), torch.from_numpy(subtypes), mask, torch.from_numpy(known))
+        return standardize(gray), targets
+
+    def _transplant(self, gray, i: int, rng: np.random.Generator, findings, subtypes, masks, known):
+        """Lay at most one lesion into a slice known to be free of both findings (in place for the labels)."""
+        for finding, (chance, donors) in self.transplants.items():
+            channel = FINDINGS.index(finding)
+            if not donors or findings[i, channel] != 0 or masks[i].any() or rng.random() >= chance:
+                continue
+            result = lay_in(gray, self._pick(donors, rng), rng)
+            if result is None:
+                continue
+            gray, masks[i, channel] = result
+            findings[i, channel], known[i, channel] = 1.0, True
+            if finding is Finding.HEMORRHAGIC:
+                subtypes[i] = np.nan
+            break
+        return gray
+
+    @staticmethod
+    def _pick(donors: list[Donor], rng: np.random.Generator) -> Donor:
+        return donors[int(rng.integers(len(donors)))]

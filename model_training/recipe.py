@@ -1,0 +1,139 @@
+"""Read a recipe: one TOML file that says everything about one model."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from strokeapp.errors import RecipeError
+from strokeapp.types import Modality
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Give a kind of image its share of every epoch.
+
+    Args:
+        dataset: Of the manifest.
+        share: Of the epoch; shares are scaled to sum to one.
+        where: Labels that must hold, e.g. ``{"hemorrhagic": 1}``.
+    """
+
+    dataset: str
+    share: float
+    where: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Set the strength of each augmentation; 0 turns it off.
+
+    Args:
+        rotation_degrees, translation, scale: Largest, either way; translation as a share of the side.
+        flip: Probability of mirroring left and right.
+        contrast, shift, noise: Largest; in gray, 1 = 80 HU in the brain window.
+        blur, low_resolution: Probabilities.
+        infarct_transplant, bleed_transplant: Probability that a lesion-free slice receives a lesion.
+    """
+
+    rotation_degrees: float = 20.0
+    translation: float = 0.06
+    scale: float = 0.15
+    flip: float = 0.5
+    contrast: float = 0.2
+    shift: float = 0.03
+    noise: float = 0.05
+    blur: float = 0.3
+    low_resolution: float = 0.2
+    infarct_transplant: float = 0.0
+    bleed_transplant: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hold every setting of one training run."""
+
+    name: str
+    version: str
+    title: str
+    modality: Modality
+    sequences: tuple[str, ...]
+    datasets: tuple[str, ...]
+    findings: tuple[str, ...]
+    strata: tuple[Stratum, ...]
+    external: tuple[str, ...] = ()
+    init: str = "imagenet"
+    size: int = 192
+    margin: float = 0.04
+    pooled: tuple[str, ...] = ("hemorrhagic",)
+    top_share: float = 0.0045
+    dropout: float = 0.3
+    folds: int = 4
+    seed: int = 2026
+    batch: int = 24
+    epochs: int = 6
+    images_per_epoch: int = 3200
+    learning_rate: float = 1.0e-3
+    encoder_rate: float = 0.5
+    weight_decay: float = 0.02
+    warmup: float = 0.05
+    ema: float = 0.995
+    dense_weight: float = 1.0
+    subtype_weight: float = 0.3
+    mask_kinds: dict[str, str] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    took: str = ""
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe in a TOML file.
+
+    Raises:
+        RecipeError: The file is missing, is not TOML, or has unknown, missing or impossible settings.
+    """
+    if not path.is_file():
+        raise RecipeError(f"There is no recipe at {path}. Shipped recipes lie in model_training/recipes.")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path.name} is not valid TOML: {error}.") from error
+    return recipe_from(raw, path.name)
+
+
+def recipe_from(raw: dict[str, Any], source: str = "recipe") -> Recipe:
+    """Build a checked recipe from plain values (the inverse of ``dataclasses.asdict``)."""
+    known = {item.name for item in dataclasses.fields(Recipe)}
+    unknown = sorted(set(raw) - known)
+    if unknown:
+        raise RecipeError(f"{source}: unknown settings {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+    try:
+        values["strata"] = tuple(Stratum(**item) for item in raw.get("strata", []))
+        values["augmentation"] = Augmentation(**raw.get("augmentation", {}))
+        values["modality"] = Modality(raw.get("modality", ""))
+        recipe = Recipe(**values)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{source}: {error}.") from error
+    _check(recipe, source)
+    return recipe
+
+
+def _check(recipe: Recipe, source: str) -> None:
+    rules = {
+        "size must be a multiple of 32": recipe.size % 32 == 0 and recipe.size > 0,
+        "folds must be at least 2": recipe.folds >= 2,
+        "epochs, batch and images_per_epoch must be positive": min(recipe.epochs, recipe.batch, recipe.images_per_epoch)
+        > 0,
+        "strata must not be empty and their datasets must be listed": bool(recipe.strata)
+        and {stratum.dataset for stratum in recipe.strata} <= set(recipe.datasets),
+        'init must be "imagenet" or "scratch"': recipe.init in ("imagenet", "scratch"),
+        "ema must lie in [0, 1)": 0 <= recipe.ema < 1,
+        "findings must name ischemic or hemorrhagic": bool(recipe.findings)
+        and set(recipe.findings) <= {"ischemic", "hemorrhagic"},
+    }
+    broken = [rule for rule, holds in rules.items() if not holds]
+    if broken:
+        raise RecipeError(f"{source}: {'; '.join(broken)}.")
