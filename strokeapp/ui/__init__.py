@@ -1,0 +1,1 @@
+"""Everything Streamlit: what a page is drawn with."""

@@ -1,0 +1,223 @@
+"""Compute and keep the figures of the performance page, so that moving the threshold is instant.
+
+Every cache is bounded and keyed by the table's path and time of writing, never by its content. Tables and samples
+are shared between sessions, not copied: nobody may write into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from strokeapp.errors import PerformanceError
+from strokeapp.inference.pooling import study_logit
+from strokeapp.performance.calibration import EPSILON
+from strokeapp.performance.curves import precision_recall_curve, roc_curve
+from strokeapp.performance.intervals import roc_band
+from strokeapp.performance.paper import paper_table
+from strokeapp.performance.predictions import Sample, known, read_predictions, study_level
+from strokeapp.performance.summary import ALL, counts, ranking_figures, summarize, threshold_figures
+from strokeapp.performance.threshold import choose_operating_points
+from strokeapp.types import Finding
+
+PER_IMAGE, PER_PATIENT = "image", "patient"
+BAND_GRID = np.linspace(0, 1, 101)
+FILE_NAMES = ("predictions.csv", "predictions.csv.gz")
+
+
+class Network(Protocol):
+    """Name what the page asks of an installed network's card."""
+
+    name: str
+    version: str
+    title: str
+    folder: Path
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyPooling:
+    """Pool a patient's image probabilities into the probability that a reading of the study would give.
+
+    Args:
+        temperature: Calibration of an image's logit z: p = expit(z / temperature + shift).
+        shift: Of the same.
+        study_temperature: Calibration of the pooled logit.
+        study_shift: Of the same.
+    """
+
+    temperature: float
+    shift: float
+    study_temperature: float
+    study_shift: float
+
+    def __call__(self, probabilities: pd.Series) -> float:
+        """Return the study's probability; a single image keeps its own, as in a reading."""
+        values = probabilities.to_numpy(np.float64)
+        if values.size == 1:
+            return float(values[0])
+        logits = (logit(np.clip(values, EPSILON, 1 - EPSILON)) - self.shift) * self.temperature
+        return float(expit(study_logit(logits) / self.study_temperature + self.study_shift))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Point to a table of predictions; hashable, so that it can key a cache.
+
+    Args:
+        path: Of the table.
+        written: Time of its last change, in nanoseconds.
+        poolings: Per finding for which the network's card tells how a study is judged.
+    """
+
+    path: str
+    written: int
+    poolings: tuple[tuple[str, StudyPooling], ...] = ()
+
+    def pooling(self, finding: Finding) -> StudyPooling | None:
+        """Return how a study is judged for a finding, or None where the card does not tell."""
+        return dict(self.poolings).get(finding.value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Hold what the reader of the page has chosen, apart from the threshold."""
+
+    finding: Finding
+    dataset: str = ALL
+    unit: str = PER_IMAGE
+    presumed: bool = True
+
+
+def source_of(network: Network) -> Source:
+    """Find a network's table of predictions.
+
+    Raises:
+        PerformanceError: There is none in its folder.
+    """
+    for name in FILE_NAMES:
+        path = Path(network.folder) / name
+        if path.is_file():
+            return Source(str(path), path.stat().st_mtime_ns, _poolings(network))
+    message = f"No stored predictions were found beside {network.title}. Install it again, with its predictions."
+    raise PerformanceError(message, code="predictions_missing")
+
+
+def _poolings(network: Network) -> tuple[tuple[str, StudyPooling], ...]:
+    names = [field.name for field in fields(StudyPooling)]
+    entries = network.raw.get("findings", {}).items()
+    told = [(finding, entry) for finding, entry in entries if all(name in entry for name in names)]
+    return tuple((str(finding), StudyPooling(*(float(entry[name]) for name in names))) for finding, entry in told)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading predictions …")
+def table_of(source: Source) -> pd.DataFrame:
+    """Read the table of predictions; see ``read_predictions``."""
+    return read_predictions(source.path)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def pooled_table(source: Source, finding: Finding) -> pd.DataFrame:
+    """Return one row per patient, judged as a reading would, else by the highest image; see ``study_level``."""
+    return study_level(table_of(source), finding, pool=source.pooling(finding) or "max")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def sample_of(source: Source, choice: Choice) -> Sample:
+    """Return labels, scores and patients of what is chosen; the arrays are read-only."""
+    per_patient = choice.unit == PER_PATIENT
+    sample = known(rows_of(source, choice, pooled=per_patient), choice.finding, presumed=choice.presumed)
+    for array in sample:
+        array.flags.writeable = False
+    return sample
+
+
+def rows_of(source: Source, choice: Choice, *, pooled: bool = False) -> pd.DataFrame:
+    """Return the rows of the chosen dataset, one per image or, pooled, one per patient."""
+    table = pooled_table(source, choice.finding) if pooled else table_of(source)
+    return table if choice.dataset == ALL else table[table["dataset"] == choice.dataset]
+
+
+@st.cache_data(max_entries=64, show_spinner="Computing intervals …")
+def ranking_of(source: Source, choice: Choice) -> dict[str, float]:
+    """Return AUC and average precision with intervals; nan where there is one class only."""
+    return ranking_figures(sample_of(source, choice))
+
+
+@st.cache_data(max_entries=16, show_spinner="Drawing curves …")
+def curves_of(source: Source, choice: Choice) -> tuple[Any, Any, tuple[NDArray, NDArray, NDArray]]:
+    """Return the ROC curve, the precision-recall curve, and the band (grid, low, high) of the first.
+
+    Raises:
+        PerformanceError: There is one class only.
+    """
+    labels, scores, patients = sample_of(source, choice)
+    band = roc_band(labels, scores, patients, grid=BAND_GRID)
+    return roc_curve(labels, scores), precision_recall_curve(labels, scores), (BAND_GRID, *band)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def figures_of(source: Source, choice: Choice, threshold: float) -> dict[str, float]:
+    """Return counts and every figure of a selection at a threshold."""
+    sample = sample_of(source, choice)
+    return {**counts(sample), **ranking_of(source, choice), **threshold_figures(sample, threshold)}
+
+
+def dataset_table(source: Source, choice: Choice, threshold: float) -> pd.DataFrame:
+    """Return one row of figures per dataset, all of them first, whatever dataset is chosen."""
+    datasets = datasets_of(source, choice.finding)
+    names = (ALL, *datasets) if len(datasets) > 1 else datasets
+    rows = []
+    for name in names:
+        figures = figures_of(source, Choice(**asdict(choice) | {"dataset": name}), threshold)
+        if figures["images"]:
+            rows.append({"dataset": name, **figures})
+    return pd.DataFrame(rows)
+
+
+@st.cache_data(max_entries=8, show_spinner="Computing the table …")
+def paper_of(source: Source, thresholds: tuple[tuple[str, float], ...]) -> pd.DataFrame:
+    """Return the paper's figures beside ours, over all datasets at the given thresholds; see ``paper_table``."""
+    return paper_table(summarize(table_of(source), dict(thresholds), per_dataset=False))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def datasets_of(source: Source, finding: Finding) -> tuple[str, ...]:
+    """Return the datasets that can say something of a finding."""
+    table = table_of(source)
+    rows = table[table[finding.value].notna() & table[f"{finding.value}_probability"].notna()]
+    return tuple(sorted(rows["dataset"].unique()))
+
+
+def findings_of(source: Source) -> tuple[Finding, ...]:
+    """Return the findings that have at least one label and probability."""
+    return tuple(finding for finding in Finding if datasets_of(source, finding))
+
+
+def operating_points_of(
+    network: Network, source: Source, finding: Finding, *, unit: str = PER_IMAGE
+) -> dict[str, float]:
+    """Return the network's operating points by name, the one in use first.
+
+    Those on its card, for patients the study's where it has them; where the card names none they are chosen from
+    the predictions.
+    """
+    prefix = "study_" if unit == PER_PATIENT and source.pooling(finding) else ""
+    entry = dict(network.raw.get("findings", {}).get(finding.value, {}))
+    points = {str(name): float(value) for name, value in dict(entry.get(f"{prefix}operating_points", {})).items()}
+    if not points:
+        labels, scores, _ = sample_of(source, Choice(finding, unit=unit))
+        two_classes = bool(labels.any() and not labels.all())
+        points = asdict(choose_operating_points(labels, scores)) if two_classes else {"balanced": 0.5}
+    in_use = float(entry.get(f"{prefix}threshold", points.get("balanced", 0.5)))
+    names = {name: value for name, value in points.items() if value != in_use}
+    same = next((name for name, value in points.items() if value == in_use), "in_use")
+    return {same: in_use, **names}

@@ -1,0 +1,32 @@
+// Color maps ordered in lightness (readable without color vision); stops from 0 to 1, evenly spaced.
+const COLORMAP_STOPS = {
+  hot: [[60, 0, 0], [140, 10, 0], [205, 45, 0], [240, 105, 0], [255, 165, 20], [255, 215, 95], [255, 250, 200]],
+  cool: [[20, 30, 110], [25, 70, 175], [20, 115, 215], [20, 160, 230],
+    [60, 200, 230], [140, 230, 230], [225, 255, 245]],
+  viridis: [[68, 1, 84], [70, 50, 126], [54, 92, 141], [39, 127, 142], [31, 161, 135], [74, 193, 109],
+    [160, 218, 57], [253, 231, 37]],
+};
+
+function colorAt(name, fraction) {
+  const stops = COLORMAP_STOPS[name];
+  const position = Math.min(Math.max(fraction, 0), 1) * (stops.length - 1);
+  const index = Math.min(Math.floor(position), stops.length - 2);
+  const part = position - index;
+  return stops[index].map((from, channel) => Math.round(from + (stops[index + 1][channel] - from) * part));
+}
+
+// 256 packed RGBA colors. Alpha rises with the value: low values never cover the picture.
+function overlayTable(name) {
+  const table = new Uint32Array(256);
+  for (let value = 0; value < 256; value++) {
+    const [red, green, blue] = colorAt(name, value / 255);
+    const alpha = Math.round(255 * Math.min(1, Math.max(0, (value / 255 - 0.05) / 0.45)));
+    table[value] = ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+  }
+  return table;
+}
+
+function cssGradient(name) {
+  const stops = [0, 0.2, 0.4, 0.6, 0.8, 1].map((f) => `rgb(${colorAt(name, f).join(",")})`);
+  return `linear-gradient(90deg, ${stops.join(",")})`;
+}

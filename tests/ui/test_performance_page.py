@@ -1,0 +1,189 @@
+"""The performance page, driven without a browser: what is shown follows from the stored predictions."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from strokeapp.performance.curves import auc
+from strokeapp.performance.threshold import confusion
+from strokeapp.ui import charts, theme
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+POINTS = {"high_sensitivity": 0.20004, "balanced": 0.45006, "high_specificity": 0.7}
+
+
+@dataclass(frozen=True)
+class FakeCard:
+    """Stand in for a card of the registry."""
+
+    name: str
+    version: str
+    title: str
+    folder: Path
+    raw: dict
+
+
+def predictions(*, size: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Make slices of two sources: in one both hemorrhage labels, in the other infarcts only."""
+    generator = np.random.default_rng(seed)
+    index = np.arange(size)
+    trauma = index < 200
+    bleeds = (trauma & (index % 4 == 0)).astype(int)
+    noise = generator.normal(0, 0.18, (2, size))
+    columns = {
+        "path": [f"slice-{i}" for i in index],
+        "patient": [f"patient-{i // 5}" for i in index],
+        "dataset": np.where(trauma, "trauma", "infarcts"),
+        "fold": (index // 5) % 3,
+        "ischemic": (~trauma).astype(int),
+        "hemorrhagic": bleeds,
+        "presumed": np.where(trauma, "ischemic", "hemorrhagic"),
+        "epidural": bleeds,
+        "hemorrhagic_probability": np.clip(0.3 + 0.35 * bleeds + noise[0], 0, 1),
+        "ischemic_probability": np.clip(0.3 + 0.35 * ~trauma + noise[1], 0, 1),
+        "lesion_dice": np.where(trauma, np.nan, generator.random(size)),
+    }
+    return pd.DataFrame(columns)
+
+
+def card(folder: Path, table: pd.DataFrame | None, *, name: str = "both") -> FakeCard:
+    """Write a network's folder and return its card."""
+    folder = folder / name
+    folder.mkdir()
+    if table is not None:
+        table.to_csv(folder / "predictions.csv", index=False)
+    entry = {"threshold": POINTS["balanced"], "operating_points": POINTS}
+    raw = {"name": name, "findings": {"hemorrhagic": entry, "ischemic": entry}}
+    return FakeCard(name, "1.0", f"Network {name}", folder, raw)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that runs the page with the given networks installed."""
+
+    def run(*networks: FakeCard) -> AppTest:
+        monkeypatch.setattr("strokeapp.models.registry.installed", lambda: networks)
+        return AppTest.from_file(str(REPOSITORY / "pages" / "performance.py"), default_timeout=60).run()
+
+    return run
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(one.value for one in app.metric if one.label == label)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def choose(app: AppTest, label: str, value: object) -> AppTest:
+    return next(group for group in app.button_group if group.label == label).set_value(value).run()
+
+
+def test_without_a_network_the_page_says_so(page) -> None:
+    app = page()
+    assert not app.exception and "No network is installed" in app.info[0].value
+
+
+def test_figures_are_those_of_the_stored_operating_point_to_the_last_digit(page, tmp_path: Path) -> None:
+    table = predictions()
+    app = page(card(tmp_path, table))
+    assert not app.exception
+    labels, scores = table["hemorrhagic"], table["hemorrhagic_probability"]
+    counts = confusion(labels, scores, POINTS["balanced"])
+    assert metric(app, "Recall") == f"{counts.recall:.2f}" and metric(app, "F1") == f"{counts.f1:.2f}"
+    assert metric(app, "AUC") == f"{auc(labels, scores):.2f}"
+    assert "300 images of 60 patients, 50 with the finding; 3 folds" in app.caption[0].value
+    assert "100 images without the finding are presumed so" in app.caption[0].value
+
+
+def test_buttons_move_the_threshold_and_the_slider_is_free(page, tmp_path: Path) -> None:
+    table = predictions()
+    app = press(page(card(tmp_path, table)), "High sensitivity")
+    assert app.slider[0].value == pytest.approx(0.2)
+    for threshold in (POINTS["high_sensitivity"], 0.615):
+        counts = confusion(table["hemorrhagic"], table["hemorrhagic_probability"], threshold)
+        assert metric(app, "Specificity") == f"{counts.specificity:.2f}"
+        app = app.slider[0].set_value(0.615).run()
+    assert not app.exception
+
+
+def test_choices_narrow_the_selection(page, tmp_path: Path) -> None:
+    app = page(card(tmp_path, predictions()))
+    app = choose(app, "Presumed labels", "Left out")
+    assert "200 images of 40 patients" in app.caption[0].value and "presumed" not in app.caption[0].value
+    app = choose(choose(app, "Presumed labels", "Included"), "Count by", "patient")
+    assert "60 patients, each judged by the highest" in app.caption[0].value
+    app = choose(app, "Count by", "image").selectbox[0].set_value("infarcts").run()
+    assert not app.exception
+    assert metric(app, "AUC") == metric(app, "Recall") == "–" and metric(app, "Specificity") != "–"
+    assert any("one kind only" in one.value for one in app.info)
+
+
+def test_source_that_equals_the_class_is_warned_of(page, tmp_path: Path) -> None:
+    app = page(card(tmp_path, predictions()))
+    assert not app.warning
+    app = choose(app, "Finding", "ischemic")
+    assert "different datasets" in app.warning[0].value
+    app = choose(app, "Presumed labels", "Left out").selectbox[0].set_value("trauma").run()
+    assert not app.exception and any("Nothing is known" in one.value for one in app.info)
+
+
+def test_networks_can_be_changed_and_missing_predictions_are_told(page, tmp_path: Path) -> None:
+    app = page(card(tmp_path, predictions()), card(tmp_path, None, name="bare"))
+    app = app.radio[0].set_value(1).run()
+    assert not app.exception and "No stored predictions" in app.error[0].value
+
+
+def test_damaged_predictions_are_told(page, tmp_path: Path) -> None:
+    app = page(card(tmp_path, predictions().assign(hemorrhagic_probability=7)))
+    assert not app.exception and "between 0 and 1" in app.error[0].value
+
+
+def test_a_card_without_operating_points_gets_them_from_the_predictions(page, tmp_path: Path) -> None:
+    bare = card(tmp_path, predictions())
+    app = page(FakeCard(bare.name, bare.version, bare.title, bare.folder, {}))
+    assert not app.exception and 0.3 < app.slider[0].value < 0.7
+
+
+def test_patients_are_judged_as_a_reading_judges_a_study(page, tmp_path: Path) -> None:
+    table, calibration = (
+        predictions(),
+        {"temperature": 1.5, "shift": -0.2, "study_temperature": 2.0, "study_shift": 0.3},
+    )
+    network = card(tmp_path, table)
+    entry = network.raw["findings"]["hemorrhagic"] | calibration | {"study_operating_points": {"balanced": 0.55}}
+    network.raw["findings"]["hemorrhagic"] = entry
+    app = choose(page(network), "Count by", "patient")
+    assert app.slider[0].value == 0.55 and "as a reading judges a study" in app.caption[0].value
+    scores = np.clip(table["hemorrhagic_probability"].to_numpy(), 1e-7, 1 - 1e-7).reshape(-1, 5)
+    logits = np.sort((np.log(scores / (1 - scores)) + 0.2) * 1.5, axis=1)[:, -2:].mean(axis=1)
+    studies = 1 / (1 + np.exp(-(logits / 2.0 + 0.3)))
+    counts = confusion(table["hemorrhagic"].to_numpy().reshape(-1, 5).max(axis=1), studies, 0.55)
+    assert metric(app, "Specificity") == f"{counts.specificity:.2f}" and metric(app, "Recall") == f"{counts.recall:.2f}"
+    assert any("Counted by image, flagged from 0.450 on" in one.value for one in app.caption)
+
+
+def test_paper_is_said_to_have_other_images(page, tmp_path: Path) -> None:
+    captions = " ".join(one.value for one in page(card(tmp_path, predictions())).caption)
+    assert "were not measured on these images" in captions
+
+
+def test_figures_that_are_not_defined_are_a_dash() -> None:
+    nan = float("nan")
+    assert charts.number(nan) == charts.with_interval(nan, 0.1, 0.2) == "–"
+    assert charts.with_interval(0.913, 0.88, 0.944) == "0.91 (0.88–0.94)"
+    assert charts.with_interval(0.913, nan, nan) == "0.91"
+
+
+def test_chart_colors_are_those_of_the_page() -> None:
+    config = tomllib.loads((REPOSITORY / ".streamlit" / "config.toml").read_text())
+    assert list(theme.DATASET_COLORS) == config["theme"]["chartCategoricalColors"]
+    assert config["theme"]["textColor"] == theme.TEXT

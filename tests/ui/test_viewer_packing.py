@@ -1,0 +1,209 @@
+"""What the viewer sends: deterministic, lossless where promised, refused where impossible."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from strokeapp.errors import LimitError, StrokeAppError
+from strokeapp.imaging.windows import CT_PRESETS, WindowPreset, apply_window, mr_presets, percentile_window
+from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Scan, Sequence, Severity, Units
+from strokeapp.ui.viewer.cache import RunCache
+from strokeapp.ui.viewer.description import describe_scan
+from strokeapp.ui.viewer.model import Overlay, Strip, check_overlay, check_strip
+from strokeapp.ui.viewer.orientation import direction_letters, edge_letters
+from strokeapp.ui.viewer.packing import NO_VALUE, Blob, pack_overlay, pack_volume, store_volume
+
+
+def unpack(blob: Blob) -> tuple[dict, np.ndarray]:
+    """Read a blob as the browser does."""
+    assert blob.data[:4] == b"SAB1"
+    length = int.from_bytes(blob.data[4:8], "little")
+    header = json.loads(blob.data[8 : 8 + length])
+    octets = np.frombuffer(gzip.decompress(blob.data[8 + length :]), np.uint8)
+    if header["dtype"] == "int16":
+        low, high = np.split(octets.astype(np.uint16), 2)
+        octets = (low | (high << 8)).astype(np.uint16).view(np.int16)
+    return header, octets.reshape(header["shape"])
+
+
+def scan(slices: int = 4, *, units: Units = Units.HU, **changes) -> Scan:
+    origins = np.stack([np.zeros(slices), np.zeros(slices), 5.0 * np.arange(slices)], axis=1)
+    given = {
+        "voxels": np.zeros((slices, 6, 7), np.int16),
+        "geometry": Geometry(origins, np.array([0, 0.5, 0]), np.array([0.4, 0, 0])),
+        "modality": Modality.CT,
+        "sequence": Sequence.NCCT,
+        "units": units,
+        "plane": Plane.AXIAL,
+    }
+    return Scan(**{**given, **changes})
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32])
+def test_integers_arrive_unchanged(dtype: type) -> None:
+    voxels = np.random.default_rng(1).integers(0, 256, (3, 5, 7)).astype(dtype)
+    header, arrived = unpack(pack_volume(voxels))
+    np.testing.assert_array_equal(arrived * header["scale"] + header["offset"], voxels)
+
+
+def test_extremes_of_int16_survive_the_byte_planes() -> None:
+    voxels = np.array([-32768, -1024, -1, 0, 1, 255, 256, 32767], np.int16).reshape(1, 2, 4)
+    np.testing.assert_array_equal(unpack(pack_volume(voxels))[1], voxels)
+
+
+def test_equal_content_gives_equal_bytes_and_other_content_another_name() -> None:
+    voxels = np.random.default_rng(2).integers(-1000, 1000, (4, 16, 16)).astype(np.int16)
+    first, again = pack_volume(voxels), pack_volume(voxels.copy(order="F"))
+    assert first == again
+    changed = voxels.copy()
+    changed[3, 15, 15] += 1
+    assert pack_volume(changed).id != first.id
+    assert pack_volume(voxels.reshape(4, 8, 32)).id != first.id
+
+
+def test_name_inside_equals_name_outside() -> None:
+    blob = pack_overlay(np.ones((1, 2, 2), np.uint8))
+    assert unpack(blob)[0]["id"] == blob.id
+
+
+@pytest.mark.parametrize("span", [1e-6, 1.0, 3.7e5])
+def test_floats_come_back_to_four_digits_of_their_range(span: float) -> None:
+    voxels = (np.random.default_rng(3).random((3, 9, 9), np.float32) * span - span / 3).astype(np.float32)
+    header, arrived = unpack(pack_volume(voxels))
+    assert np.abs(arrived * header["scale"] + header["offset"] - voxels).max() < 1e-4 * span
+
+
+def test_constant_floats_come_back() -> None:
+    header, arrived = unpack(pack_volume(np.full((1, 2, 2), 7.25, np.float32)))
+    np.testing.assert_allclose(arrived * header["scale"] + header["offset"], 7.25)
+
+
+def test_missing_values_are_marked_not_invented() -> None:
+    voxels = np.array([[[np.nan, 1.0], [np.inf, 3.0]]], np.float32)
+    stored = store_volume(voxels)
+    assert stored.has_gaps
+    np.testing.assert_array_equal(stored.values == NO_VALUE, ~np.isfinite(voxels))
+    assert unpack(pack_volume(voxels))[0]["noValue"] == NO_VALUE
+
+
+@pytest.mark.parametrize(
+    "voxels",
+    [
+        np.zeros((4, 4), np.int16),
+        np.zeros((0, 4, 4), np.int16),
+        np.full((1, 2, 2), np.nan),
+        np.zeros((1, 2, 2), complex),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(voxels: np.ndarray) -> None:
+    with pytest.raises(StrokeAppError):
+        pack_volume(voxels)
+
+
+def test_too_large_volume_is_refused() -> None:
+    noise = np.random.default_rng(4).integers(0, 255, (2, 64, 64)).astype(np.uint8)
+    with pytest.raises(LimitError):
+        pack_volume(noise, max_bytes=1000)
+
+
+def test_overlay_must_be_uint8_maps() -> None:
+    with pytest.raises(StrokeAppError):
+        pack_overlay(np.zeros((1, 4, 4), np.float32))
+
+
+def test_unchanged_arrays_are_packed_once_and_dropped_ones_forgotten() -> None:
+    packed = []
+    cache: RunCache[int] = RunCache()
+    first, second = np.zeros(3), np.ones(3)
+
+    def run(*arrays: np.ndarray) -> None:
+        for array in arrays:
+            cache.get(array, lambda given: packed.append(given) or len(packed))
+        cache.finish_run()
+
+    run(first, second)
+    run(first, second)
+    assert len(packed) == 2
+    run(first)
+    run(first)
+    assert len(cache) == 1
+    run(first, second)
+    assert len(packed) == 3
+
+
+def test_letters_of_the_edges() -> None:
+    axial = Geometry(np.zeros((1, 3)), np.array([0, 0.5, 0]), np.array([0.5, 0, 0]))
+    assert edge_letters(axial) == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+    sagittal = Geometry(np.zeros((1, 3)), np.array([0, 0, -1.0]), np.array([0, 1.0, 0]))
+    assert edge_letters(sagittal) == {"left": "A", "right": "P", "top": "H", "bottom": "F"}
+
+
+def test_oblique_directions_get_two_letters_and_small_tilts_one() -> None:
+    assert direction_letters(np.array([0, 0.8, 0.6])) == "PH"
+    assert direction_letters(np.array([0, np.cos(0.3), np.sin(0.3)])) == "P"
+
+
+def test_description_shows_geometry_and_only_flags_that_matter() -> None:
+    flags = (QualityFlag("a", Severity.INFO, "Quiet."), QualityFlag("b", Severity.SEVERE, "Loud."))
+    described = describe_scan(scan(flags=flags), CT_PRESETS)
+    assert described["notes"] == ["Loud."]
+    assert described["pixel"] == [0.5, 0.4]
+    assert described["positions"] == [0.0, 5.0, 10.0, 15.0]
+    json.dumps(described)
+
+
+def test_description_claims_nothing_without_geometry() -> None:
+    described = describe_scan(scan(geometry=None), CT_PRESETS)
+    assert described["edges"] is described["pixel"] is described["positions"] is None
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        Overlay("wrong count", np.zeros((3, 2, 2), np.uint8)),
+        Overlay("no such slice", np.zeros((1, 2, 2), np.uint8), (4,)),
+        Overlay("no such colors", np.zeros((4, 2, 2), np.uint8), None, "jet"),  # type: ignore[arg-type]
+    ],
+)
+def test_overlay_of_another_series_is_refused(overlay: Overlay) -> None:
+    with pytest.raises(StrokeAppError):
+        check_overlay(overlay, scan(4))
+
+
+@pytest.mark.parametrize("values", [(0.1,) * 3, (0.1, 0.2, 1.2, None), (float("nan"),) * 4])
+def test_strip_of_another_series_is_refused(values: tuple[float | None, ...]) -> None:
+    with pytest.raises(StrokeAppError):
+        check_strip(Strip("Ischemic", values, 0.5), scan(4))
+
+
+def test_window_is_linear_between_its_ends() -> None:
+    brain = CT_PRESETS[0]
+    assert (brain.low, brain.high) == (0, 80)
+    np.testing.assert_allclose(apply_window(np.array([-50, 0, 20, 40, 80, 900]), brain), [0, 0, 0.25, 0.5, 1, 1])
+
+
+def test_percentile_window_of_a_ramp() -> None:
+    window = percentile_window(np.linspace(0, 1000, 100_001).reshape(1, 1, -1))
+    assert (window.low, window.high) == pytest.approx((10, 995), abs=0.1)
+
+
+def test_percentile_windows_hold_for_constant_and_gappy_volumes() -> None:
+    assert percentile_window(np.zeros((2, 2, 2))).width > 0
+    gappy = np.array([np.nan, 0.0, 1.0, np.inf])
+    assert percentile_window(gappy, 0, 100).high == pytest.approx(1)
+    with pytest.raises(StrokeAppError):
+        percentile_window(np.full(4, np.nan))
+
+
+def test_mr_presets_are_ordered_by_contrast() -> None:
+    auto, soft, bright = mr_presets(np.random.default_rng(5).gamma(2, 100, (4, 32, 32)))
+    assert bright.width < auto.width < soft.width
+
+
+def test_impossible_window_is_refused() -> None:
+    with pytest.raises(StrokeAppError):
+        WindowPreset("none", 0, 40)
