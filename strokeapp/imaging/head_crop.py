@@ -29,7 +29,8 @@ class Box:
     right: float
 
 
-def _reduce(gray: NDArray[np.float32]) -> NDArray[np.float32]:
+def reduced(gray: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a picture averaged down to a side of at most ``MASK_SIDE``."""
     if max(gray.shape) <= MASK_SIDE:
         return gray
     factor = MASK_SIDE / max(gray.shape)
@@ -45,7 +46,7 @@ def head_mask(gray: NDArray[np.float32], *, tissue: float = TISSUE) -> NDArray[n
     Args:
         gray: (rows, columns) in [0, 1].
     """
-    mask = ndimage.binary_opening(_reduce(gray) > tissue, np.ones((3, 3)))
+    mask = ndimage.binary_opening(reduced(gray) > tissue, np.ones((3, 3)))
     labels, count = ndimage.label(mask)
     if count == 0:
         return mask

@@ -1,0 +1,139 @@
+"""Read one scan: choose the network, check that the scan suits it, classify every slice and the study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokeapp.imaging.head_crop import place_back
+from strokeapp.imaging.scan_input import ScanInput, scan_input
+from strokeapp.inference.pooling import study_logit
+from strokeapp.inference.slices import SliceOutputs, run_slices, sigmoid, slice_probabilities
+from strokeapp.inference.suitability import check
+from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, load_network
+from strokeapp.models.slice_network import FINDINGS
+from strokeapp.types import Abstention, Finding, FindingResult, Modality, Reading, Scan, Sequence, SliceReading
+
+MAP_SIDE = 256
+Progress = Callable[[float, str], None]
+
+
+def _quiet(_share: float, _step: str) -> None:
+    return None
+
+
+def network_for(scan: Scan, folder: Path = WEIGHTS_FOLDER) -> Card | Abstention:
+    """Choose the network trained for a scan's modality and sequence.
+
+    A plain CT whose tags say nothing more, and a picture that has passed the anatomy check, count as plain CT.
+    """
+    modality, sequence = scan.modality, scan.sequence
+    if modality is Modality.PICTURE:
+        modality, sequence = Modality.CT, Sequence.NCCT
+    elif modality is Modality.CT and sequence is Sequence.UNKNOWN:
+        sequence = Sequence.NCCT
+    card = choose(modality, sequence, folder)
+    if card is not None:
+        return card
+    return Abstention(
+        "no_network",
+        f"No network here was trained for {_kind(modality, sequence)}; nothing else may read it. View only.",
+    )
+
+
+def _kind(modality: Modality, sequence: Sequence) -> str:
+    known = sequence is not Sequence.UNKNOWN
+    return f"{modality.value} {sequence.value}" if known else f"{modality.value} of unknown sequence"
+
+
+def read_scan(
+    scan: Scan, *, progress: Progress | None = None, folder: Path = WEIGHTS_FOLDER
+) -> Reading | Abstention:
+    """Return the reading of a scan, or why there is none.
+
+    Args:
+        scan: Canonical orientation.
+        progress: Called with the share done and the step's name.
+        folder: Of shipped networks.
+
+    Raises:
+        WeightsMissingError, WeightsHashError: The network cannot be trusted, so there is no reading.
+    """
+    report, begun = progress or _quiet, time.perf_counter()
+    report(0.0, "Checking the scan")
+    unsuited = check(scan)
+    if unsuited is not None:
+        return unsuited
+    card = network_for(scan, folder)
+    if isinstance(card, Abstention):
+        return card
+    network, checked = load_network(card), time.perf_counter()
+    prepared = scan_input(
+        scan, card.modality, size=card.size, margin=card.margin, progress=lambda p: report(0.3 * p, "Preparing slices")
+    )
+    ready = time.perf_counter()
+    outputs = run_slices(
+        network, prepared.inputs, card.modality, progress=lambda p: report(0.3 + 0.6 * p, "Reading slices")
+    )
+    read = time.perf_counter()
+    maps = lesion_maps(scan, prepared, outputs, card)
+    report(1.0, "Done")
+    seconds = {"check": checked - begun, "prepare": ready - checked, "network": read - ready}
+    seconds |= {"maps": time.perf_counter() - read, "total": time.perf_counter() - begun}
+    return _assemble(scan, card, prepared, outputs, maps, seconds)
+
+
+def _assemble(
+    scan: Scan,
+    card: Card,
+    prepared: ScanInput,
+    outputs: SliceOutputs,
+    maps: Mapping[Finding, NDArray[np.uint8]],
+    seconds: Mapping[str, float],
+) -> Reading:
+    per_slab = slice_probabilities(outputs, card)
+    slab_of = np.repeat(np.arange(len(prepared.slabs)), [s.last - s.first + 1 for s in prepared.slabs])
+    per_slice = {finding: values[slab_of] for finding, values in per_slab.items()}
+    slices = tuple(
+        SliceReading(index, *(_at(per_slice.get(finding), index) for finding in FINDINGS))
+        for index in range(len(scan.voxels))
+    )
+    findings = {finding: _study(outputs, finding, card) for finding in card.findings}
+    return Reading(card.name, card.version, findings, slices, maps, seconds)
+
+
+def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
+    return None if values is None else float(values[index])
+
+
+def _study(outputs: SliceOutputs, finding: Finding, card: Card) -> FindingResult:
+    """Judge a study; a single slice is judged by the slice's own calibration and threshold."""
+    settings, logits = card.findings[finding], outputs.logits[:, FINDINGS.index(finding)]
+    if len(logits) == 1:
+        probability = slice_probabilities(outputs, card)[finding][0]
+        return FindingResult(float(probability), settings.threshold)
+    pooled = np.float64(study_logit(logits))
+    probability = sigmoid(pooled / settings.study_temperature + settings.study_shift)
+    return FindingResult(float(probability), settings.study_threshold)
+
+
+def lesion_maps(
+    scan: Scan, prepared: ScanInput, outputs: SliceOutputs, card: Card
+) -> dict[Finding, NDArray[np.uint8]]:
+    """Lay the lesion maps back over the scan's slices, at most ``MAP_SIDE`` pixels a side."""
+    shape = scan.voxels.shape[1:]
+    factor = min(1.0, MAP_SIDE / max(shape))
+    out = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
+    result = {}
+    for finding in card.findings:
+        channel, volume = FINDINGS.index(finding), np.zeros((len(scan.voxels), *out), np.uint8)
+        for number, (slab, item) in enumerate(zip(prepared.slabs, prepared.inputs, strict=True)):
+            values = outputs.maps[number, channel].astype(np.float32)
+            volume[slab.first : slab.last + 1] = np.rint(255 * place_back(values, item.box, shape, out=out))
+        volume.flags.writeable = False
+        result[finding] = volume
+    return result

@@ -1,0 +1,69 @@
+"""Run a slice network over network input: the one place where the app, the command line and evaluation do so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from strokeapp.imaging.network_input import SliceInput, network_batch
+from strokeapp.models.registry import Card, FindingSettings
+from strokeapp.models.slice_network import FINDINGS, SliceNetwork
+from strokeapp.types import Finding, Modality
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class SliceOutputs:
+    """Hold what a network says of some slices.
+
+    Args:
+        logits: (slices, 2) in the order of ``FINDINGS``, not calibrated.
+        maps: (slices, 2, rows, columns) float16 lesion probabilities over each slice's box.
+    """
+
+    logits: NDArray[np.float32]
+    maps: NDArray[np.float16]
+
+
+@torch.inference_mode()
+def run_slices(
+    network: SliceNetwork,
+    inputs: Sequence[SliceInput],
+    modality: Modality,
+    *,
+    batch: int = BATCH,
+    progress: Callable[[float], None] | None = None,
+) -> SliceOutputs:
+    """Return logits and lesion maps of every input, in order."""
+    logits, maps = [], []
+    for first in range(0, len(inputs), batch):
+        pictures = torch.from_numpy(network_batch(list(inputs[first : first + batch]), modality))
+        output = network(pictures.to(memory_format=torch.channels_last))
+        logits.append(output.findings.numpy())
+        maps.append(output.maps.sigmoid().half().numpy())
+        if progress is not None:
+            progress(min(1.0, (first + batch) / len(inputs)))
+    return SliceOutputs(np.concatenate(logits), np.concatenate(maps))
+
+
+def calibrated(logits: NDArray[np.float32], settings: FindingSettings) -> NDArray[np.float64]:
+    """Turn a finding's slice logits into probabilities (temperature and shift; Guo et al., ICML 2017)."""
+    return sigmoid(logits.astype(np.float64) / settings.temperature + settings.shift)
+
+
+def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-z)) without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+def slice_probabilities(outputs: SliceOutputs, card: Card) -> dict[Finding, NDArray[np.float64]]:
+    """Return per finding of the card the calibrated probability of every slice."""
+    return {
+        finding: calibrated(outputs.logits[:, FINDINGS.index(finding)], settings)
+        for finding, settings in card.findings.items()
+    }

@@ -1,0 +1,179 @@
+"""Find shipped networks, check their weights against their cards, and load them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from strokeapp.errors import ModelError, WeightsHashError, WeightsMissingError
+from strokeapp.models.slice_network import SliceNetwork
+from strokeapp.types import Finding, Modality, Sequence
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+CARD, WEIGHTS, PREDICTIONS = "card.json", "weights.safetensors", "predictions.csv"
+
+
+@dataclass(frozen=True)
+class FindingSettings:
+    """Hold how one finding of one network is judged.
+
+    Args:
+        temperature, shift: Calibration of a slice's logit z: sigmoid(z / temperature + shift).
+        operating_points: Name to threshold on the slice's probability.
+        study_temperature, study_shift: The same for a study's pooled logit.
+        study_operating_points: Name to threshold on the study's probability.
+    """
+
+    temperature: float
+    shift: float
+    operating_points: Mapping[str, float]
+    study_temperature: float
+    study_shift: float
+    study_operating_points: Mapping[str, float]
+
+    @property
+    def threshold(self) -> float:
+        """Return the slice threshold in use."""
+        return self.operating_points["balanced"]
+
+    @property
+    def study_threshold(self) -> float:
+        """Return the study threshold in use."""
+        return self.study_operating_points["balanced"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Describe one shipped network.
+
+    Args:
+        name, version, title: As shown beside every reading.
+        modality, sequences: What it was trained for and may read.
+        size, margin: Of its input.
+        findings: The findings it reads.
+        map_cut: Lesion-map probability from which a pixel counts as lesion.
+        folder: Holds card, weights and out-of-fold predictions.
+        raw: Everything in the card's file.
+    """
+
+    name: str
+    version: str
+    title: str
+    modality: Modality
+    sequences: tuple[Sequence, ...]
+    size: int
+    margin: float
+    findings: Mapping[Finding, FindingSettings]
+    map_cut: float
+    folder: Path
+    raw: Mapping[str, Any]
+
+    @property
+    def predictions(self) -> Path:
+        """Return the file of stored out-of-fold predictions."""
+        return self.folder / PREDICTIONS
+
+
+def read_card(folder: Path) -> Card:
+    """Read ``card.json`` in a network's folder.
+
+    Raises:
+        ModelError: The card is missing or lacks a field.
+    """
+    try:
+        raw = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        findings = {Finding(name): FindingSettings(**values) for name, values in raw["findings"].items()}
+        return Card(
+            name=raw["name"],
+            version=raw["version"],
+            title=raw["title"],
+            modality=Modality(raw["modality"]),
+            sequences=tuple(Sequence(item) for item in raw["sequences"]),
+            size=int(raw["input"]["size"]),
+            margin=float(raw["input"]["margin"]),
+            findings=findings,
+            map_cut=float(raw["map_cut"]),
+            folder=folder,
+            raw=raw,
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The model card of {folder.name} cannot be used. Reinstall the application.", detail=repr(error)
+        ) from error
+
+
+def installed(folder: Path = WEIGHTS_FOLDER) -> tuple[Card, ...]:
+    """Return the cards of all shipped networks, by name."""
+    return tuple(read_card(path.parent) for path in sorted(folder.glob(f"*/{CARD}")))
+
+
+def find(name: str, folder: Path = WEIGHTS_FOLDER) -> Card:
+    """Return the card of one network.
+
+    Raises:
+        WeightsMissingError: No such network is installed; names those that are.
+    """
+    cards = installed(folder)
+    for card in cards:
+        if card.name == name:
+            return card
+    names = ", ".join(card.name for card in cards) or "none"
+    raise WeightsMissingError(f"No network called {name} is installed. Installed: {names}.")
+
+
+def choose(modality: Modality, sequence: Sequence, folder: Path = WEIGHTS_FOLDER) -> Card | None:
+    """Return the network trained for a modality and sequence, or None: a network reads nothing else."""
+    for card in installed(folder):
+        if card.modality is modality and sequence in card.sequences:
+            return card
+    return None
+
+
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_network(card: Card) -> SliceNetwork:
+    """Load a network's weights after checking their hash; kept in memory for the next call.
+
+    The returned network is shared: it is in evaluation mode and must not be changed.
+
+    Raises:
+        WeightsMissingError: There is no weight file.
+        WeightsHashError: The file is not the one the card describes.
+        ModelError: The tensors do not fit the network.
+    """
+    path = card.folder / WEIGHTS
+    if not path.is_file():
+        raise WeightsMissingError(f"The weights of {card.name} are not installed; without them there is no reading.")
+    return _load(card.folder, card.raw["weights"]["sha256"], path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _load(folder: Path, expected: str, _modified: int) -> SliceNetwork:
+    card, data = read_card(folder), (folder / WEIGHTS).read_bytes()
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != expected:
+        raise WeightsHashError(
+            f"The weights of {card.name} are not the ones its card describes. Reinstall the application.",
+            detail=f"SHA-256 {actual}, card {expected}",
+        )
+    settings = card.raw["network"]
+    network = SliceNetwork(pooled=tuple(settings["pooled"]), top_share=settings["top_share"])
+    try:
+        tensors = {name: tensor.float() for name, tensor in load(data).items()}
+        state = network.state_dict()
+        counters = {name: value for name, value in state.items() if name.endswith("num_batches_tracked")}
+        network.load_state_dict(counters | tensors)
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelError(f"The weights of {card.name} do not fit its network.", detail=str(error)) from error
+    return network.eval().requires_grad_(False)
