@@ -6,9 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+import strokeapp
 from strokeapp.compat import import_torchvision
 from strokeapp.errors import StrokeAppError
 
+WEIGHTS_FOLDER = Path(strokeapp.__file__).parent / "models" / "weights"
 DEFAULT_MANIFEST = Path("../shared/data/manifest.csv")
 
 
@@ -20,6 +22,19 @@ def _train(args: argparse.Namespace) -> None:
     run_recipe(recipe, args.manifest, args.out or Path("runs") / recipe.name, folds=args.folds)
 
 
+def _package(args: argparse.Namespace) -> None:
+    from model_training.package import write_network
+
+    print(write_network(args.run_folder, args.out, hardware=args.hardware))
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from model_training.evaluate import evaluate
+
+    evaluate(args.manifest, args.out, model=args.model)
+    print(args.out / "metrics.json")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -29,6 +44,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, help="folder of the run; continued if it exists (runs/NAME)")
     train.add_argument("--folds", type=int, nargs="*", help="only these folds, and no final network")
     train.set_defaults(run=_train)
+    package = commands.add_parser("package", help="turn a finished run into a shipped network")
+    package.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, e.g. runs/ct_slice")
+    package.add_argument("--out", type=Path, default=WEIGHTS_FOLDER, help="folder of shipped networks")
+    package.add_argument("--hardware", default="", help="for the card: what the run took place on")
+    package.set_defaults(run=_package)
+    judge = commands.add_parser("evaluate", help="run shipped networks over a manifest")
+    judge.add_argument("--manifest", type=Path, required=True)
+    judge.add_argument("--model", default="auto", help='a shipped network, or "auto": by modality and sequence')
+    judge.add_argument("--out", type=Path, required=True)
+    judge.set_defaults(run=_evaluate)
     return parser
 
 

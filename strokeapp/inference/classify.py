@@ -50,9 +50,7 @@ def _kind(modality: Modality, sequence: Sequence) -> str:
     return f"{modality.value} {sequence.value}" if known else f"{modality.value} of unknown sequence"
 
 
-def read_scan(
-    scan: Scan, *, progress: Progress | None = None, folder: Path = WEIGHTS_FOLDER
-) -> Reading | Abstention:
+def read_scan(scan: Scan, *, progress: Progress | None = None, folder: Path = WEIGHTS_FOLDER) -> Reading | Abstention:
     """Return the reading of a scan, or why there is none.
 
     Args:
@@ -121,9 +119,7 @@ def _study(outputs: SliceOutputs, finding: Finding, card: Card) -> FindingResult
     return FindingResult(float(probability), settings.study_threshold)
 
 
-def lesion_maps(
-    scan: Scan, prepared: ScanInput, outputs: SliceOutputs, card: Card
-) -> dict[Finding, NDArray[np.uint8]]:
+def lesion_maps(scan: Scan, prepared: ScanInput, outputs: SliceOutputs, card: Card) -> dict[Finding, NDArray[np.uint8]]:
     """Lay the lesion maps back over the scan's slices, at most ``MAP_SIDE`` pixels a side."""
     shape = scan.voxels.shape[1:]
     factor = min(1.0, MAP_SIDE / max(shape))

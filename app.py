@@ -1,0 +1,22 @@
+"""Serve the dashboard: streamlit run app.py"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from strokeapp.errors import StrokeAppError
+from strokeapp.ui.startup import warm_up
+
+st.set_page_config(page_title="StrokeApp", layout="wide", initial_sidebar_state="expanded")
+warm_up()
+page = st.navigation(
+    [
+        st.Page("pages/study.py", title="Study", default=True),
+        st.Page("pages/performance.py", title="Performance", url_path="performance"),
+    ],
+    position="top",
+)
+try:
+    page.run()
+except StrokeAppError as error:
+    st.error(error.user_message)

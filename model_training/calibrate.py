@@ -1,0 +1,102 @@
+"""Fit calibration and choose operating points from out-of-fold logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from strokeapp.inference.pooling import study_logit
+from strokeapp.inference.slices import sigmoid
+from strokeapp.models.registry import FindingSettings
+from strokeapp.performance.threshold import choose_operating_points
+from strokeapp.types import Finding
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Turn a logit z into a probability: sigmoid(z / temperature + shift).
+
+    Source: Platt scaling; with shift 0 it is Guo et al.'s temperature scaling (ICML 2017).
+    """
+
+    temperature: float
+    shift: float
+
+    def __call__(self, logits: NDArray) -> NDArray[np.float64]:
+        """Return probabilities of the same shape."""
+        return sigmoid(np.asarray(logits, np.float64) / self.temperature + self.shift)
+
+
+def fit_calibration(logits: NDArray, labels: NDArray, *, least_temperature: float = 0.2) -> Calibration:
+    """Return the calibration of the highest likelihood.
+
+    Args:
+        logits, labels: (n,) labels 1 or 0, both present.
+        least_temperature: Keeps separable samples from giving infinitely steep curves.
+    """
+    z, y = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+    # Platt's smoothed targets keep a few positives from being fitted as certain.
+    positive, negative = y.sum(), (1 - y).sum()
+    target = np.where(y == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
+
+    def loss(parameters: NDArray) -> float:
+        u = z * parameters[0] + parameters[1]
+        return float(np.mean(np.logaddexp(0, u) - target * u))
+
+    found = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0.05, 1 / least_temperature), (-20, 20)])
+    return Calibration(float(1 / found.x[0]), float(found.x[1]))
+
+
+def study_table(table: pd.DataFrame, finding: Finding, logits: NDArray, *, least_slices: int = 3) -> pd.DataFrame:
+    """Pool the slices of every patient with a volume.
+
+    Args:
+        table: Rows with dataset, group and the finding's labels.
+        finding: Which label.
+        logits: (rows,) out-of-fold.
+        least_slices: Patients with fewer images have no volume to pool.
+
+    Returns:
+        Columns logit, label; a patient is positive if any slice is, negative only if no slice is positive and
+        at least one is known.
+    """
+    rows = table.assign(logit=logits)
+    studies = []
+    for _, part in rows.groupby(["dataset", "group"], sort=True):
+        label = part[finding.value].max()
+        if len(part) >= least_slices and not np.isnan(label):
+            studies.append({"logit": study_logit(part["logit"].to_numpy()), "label": label})
+    return pd.DataFrame(studies, columns=["logit", "label"])
+
+
+def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
+    points = choose_operating_points(labels.astype(int), probabilities)
+    return {name: float(getattr(points, name)) for name in ("high_sensitivity", "balanced", "high_specificity")}
+
+
+def settle(table: pd.DataFrame, finding: Finding, logits: NDArray) -> FindingSettings:
+    """Return calibration and operating points of one finding, for slices and for studies.
+
+    Args:
+        table: Rows of the inner folds (not the external datasets).
+        finding: Which.
+        logits: (rows,) out-of-fold.
+    """
+    known = table[finding.value].notna().to_numpy()
+    labels = table.loc[known, finding.value].to_numpy()
+    slices = fit_calibration(logits[known], labels)
+    studies = study_table(table, finding, logits)
+    pooled, truth = studies["logit"].to_numpy(), studies["label"].to_numpy()
+    whole = fit_calibration(pooled, truth)
+    return FindingSettings(
+        temperature=slices.temperature,
+        shift=slices.shift,
+        operating_points=_points(labels, slices(logits[known])),
+        study_temperature=whole.temperature,
+        study_shift=whole.shift,
+        study_operating_points=_points(truth, whole(pooled)),
+    )

@@ -1,0 +1,152 @@
+"""Turn a finished run into a shipped network: weights, card, out-of-fold predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from model_training.calibrate import settle
+from model_training.card import build_card
+from model_training.cross_validation import FINAL
+from model_training.manifest import SUBTYPES
+from model_training.predict import dice
+from model_training.recipe import Recipe, recipe_from
+from strokeapp.errors import RecipeError
+from strokeapp.inference.slices import calibrated
+from strokeapp.models.registry import CARD, PREDICTIONS, WEIGHTS, FindingSettings, sha256
+from strokeapp.models.slice_network import FINDINGS
+from strokeapp.types import Finding
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResults:
+    """Hold what every row got from a network that had not seen it.
+
+    Args:
+        recipe: Of the run.
+        table: Manifest rows with ``fold`` (-1: external).
+        logits: (rows, 2) in the order of ``FINDINGS``.
+        dice: (rows, 2) lesion Dice at network resolution, nan where no lesion is drawn.
+        seconds: Training time of every part of the run.
+    """
+
+    recipe: Recipe
+    table: pd.DataFrame
+    logits: NDArray[np.float32]
+    dice: NDArray[np.float32]
+    seconds: dict[str, int]
+
+
+def load_recipe(run: Path) -> Recipe:
+    """Return the recipe a run was made with."""
+    try:
+        return recipe_from(json.loads((run / "recipe.json").read_text(encoding="utf-8")), "recipe.json")
+    except FileNotFoundError as error:
+        raise RecipeError(f"{run} holds no run. Train one first: python -m model_training train RECIPE.") from error
+
+
+def collect(run: Path) -> RunResults:
+    """Put the parts of a finished run together.
+
+    Inner rows take the logits of the fold they were held out of; external rows, which no network of the run
+    learnt from, take those of the final network.
+
+    Raises:
+        RecipeError: A part of the run is missing.
+    """
+    recipe = load_recipe(run)
+    table = pd.read_csv(run / "rows.csv", dtype={"path": str, "patient": str, "group": str}, keep_default_na=True)
+    for name in ("patient", "group", "mask", "presumed"):
+        table[name] = table[name].fillna("")
+    logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
+    overlap_dice, seconds = logits.copy(), {}
+    fold = table["fold"].to_numpy()
+    for part in [*(f"fold{number}" for number in range(recipe.folds)), FINAL]:
+        path = run / part / "predictions.npz"
+        if not path.is_file():
+            raise RecipeError(
+                f"{part} of the run in {run} is not finished. Train again; it continues where it stopped."
+            )
+        with np.load(path) as values:
+            rows = values["rows"]
+            mine = fold[rows] == (int(part.removeprefix("fold")) if part != FINAL else -1)
+            logits[rows[mine]], overlap_dice[rows[mine]] = values["findings"][mine], dice(values["overlap"])[mine]
+        seconds[part] = json.loads((run / part / "facts.json").read_text(encoding="utf-8"))["training_seconds"]
+    return RunResults(recipe, table, logits, overlap_dice, seconds)
+
+
+def settle_all(results: RunResults) -> dict[Finding, FindingSettings]:
+    """Return calibration and operating points of every finding of the recipe."""
+    inner = (results.table["fold"] >= 0).to_numpy()
+    table = results.table[inner].reset_index(drop=True)
+    return {
+        finding: settle(table, finding, results.logits[inner, FINDINGS.index(finding)])
+        for finding in FINDINGS
+        if finding.value in results.recipe.findings
+    }
+
+
+def predictions_table(results: RunResults, settings: dict[Finding, FindingSettings]) -> pd.DataFrame:
+    """Return the stored predictions in the documented form."""
+    table = results.table
+    out = table[["path", "patient", "dataset"]].copy()
+    out["fold"] = np.where(table["fold"] >= 0, table["fold"].astype(str), "external")
+    for name in ("ischemic", "hemorrhagic", *SUBTYPES):
+        out[name] = table[name].astype("Int8")
+    for name in ("presumed", "age", "sex"):
+        out[name] = table[name]
+    for finding, values in settings.items():
+        channel = FINDINGS.index(finding)
+        out[f"{finding.value}_probability"] = np.round(calibrated(results.logits[:, channel], values), 6)
+    drawn = results.recipe.mask_kinds
+    channel_of = {name: FINDINGS.index(Finding(kind)) for name, kind in drawn.items() if kind in list(Finding)}
+    columns = table["dataset"].map(channel_of)
+    picked = [np.nan if np.isnan(c) else results.dice[i, int(c)] for i, c in enumerate(columns)]
+    out["lesion_dice"] = np.round(picked, 4)
+    return out
+
+
+def write_network(run: Path, folder: Path, *, hardware: str = "") -> Path:
+    """Write weights, card and predictions of a finished run into ``folder / NAME``; return that folder.
+
+    Args:
+        run: Folder of the run.
+        folder: Of shipped networks.
+        hardware: For the card; what Python tells of this machine unless given.
+    """
+    results = collect(run)
+    settings = settle_all(results)
+    target = folder / results.recipe.name
+    target.mkdir(parents=True, exist_ok=True)
+    state = torch.load(run / FINAL / "checkpoint.pt", weights_only=True, map_location="cpu")["average"]
+    tensors = {name: _half(name, value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    save_file(tensors, target / WEIGHTS)
+    predictions_table(results, settings).to_csv(target / PREDICTIONS, index=False)
+    facts: dict[str, Any] = {
+        "sha256": sha256(target / WEIGHTS),
+        "bytes": (target / WEIGHTS).stat().st_size,
+        "parameters": int(sum(value.numel() for value in tensors.values())),
+    }
+    card = build_card(results, settings, weights=facts, hardware=hardware or _machine())
+    (target / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return target
+
+
+def _half(name: str, value: torch.Tensor) -> torch.Tensor:
+    """Halve convolution weights; keep what batch normalization divides by at full precision."""
+    wide = "running_" in name or value.dim() < 2
+    return value.contiguous() if wide else value.half().contiguous()
+
+
+def _machine() -> str:
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU cores"
+    return f"{device}, {platform.machine()}"

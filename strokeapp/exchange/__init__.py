@@ -1,0 +1,1 @@
+"""Hand readings to other programs."""

@@ -1,0 +1,97 @@
+"""Draw the first screen: drop a study, or open a demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from strokeapp.demonstration import Demonstration, demonstrations
+from strokeapp.errors import StrokeAppError
+from strokeapp.inference.words import DISCLAIMER
+from strokeapp.reading import open_inputs, preselect
+from strokeapp.ui.state import OpenStudy, set_study
+from strokeapp.ui.workspace import Workspace
+
+UPLOADER = "_uploader"
+
+
+def show_open() -> None:
+    """Draw the upload box and the demonstration studies."""
+    st.title("Open a head CT or MRI")
+    problem = st.session_state.pop("_open_problem", None)
+    if problem:
+        st.error(problem)
+    files, folder = st.tabs(["Files or zip", "Folder"])
+    number = st.session_state.setdefault(UPLOADER, 0)
+    with files:
+        chosen = st.file_uploader(
+            "DICOM, NIfTI, PNG or JPEG: one file, several, or a zip",
+            accept_multiple_files=True,
+            key=f"files-{number}",
+        )
+    with folder:
+        chosen_folder = st.file_uploader(
+            "A folder as the PACS exported it", accept_multiple_files="directory", key=f"folder-{number}"
+        )
+    uploads = chosen or chosen_folder
+    if uploads:
+        _open_uploads(uploads)
+    _show_demonstrations()
+    st.caption(DISCLAIMER)
+
+
+def _open_uploads(uploads: list) -> None:
+    names = sorted({upload.name.replace("\\", "/").split("/")[0] for upload in uploads})
+    title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    _open(title, lambda workspace: workspace.spool(uploads))
+
+
+def _show_demonstrations() -> None:
+    studies = demonstrations()
+    if not studies:
+        return
+    st.subheader("Or open a demonstration study")
+    columns = st.columns(len(studies))
+    for column, study in zip(columns, studies, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{study.title}**")
+            st.caption(f"{study.modality} · synthetic")
+            st.caption(study.description)
+            if st.button("Open", key=f"demo-{study.title}", width="stretch"):
+                _open_demonstration(study)
+
+
+def _open_demonstration(study: Demonstration) -> None:
+    def fetch(workspace: Workspace) -> list[Path]:
+        target = workspace.uploads / study.path.name
+        target.write_bytes(study.open().read())
+        return [target]
+
+    _open(f"{study.title} (synthetic)", fetch)
+
+
+def _open(title: str, fetch: Callable[[Workspace], list[Path]]) -> None:
+    """Spool, list what is inside, and put the study on show; on failure say why and leave nothing behind."""
+    workspace, bar = Workspace(), st.progress(0.0, "Opening")
+    try:
+        paths = fetch(workspace)
+        inventory = open_inputs(
+            paths, workspace=workspace.unpacked, progress=lambda share, text: bar.progress(min(1.0, share), text)
+        )
+        if not inventory.series:
+            reason = inventory.problems[0].message if inventory.problems else "Nothing that can be read was found."
+            raise StrokeAppError(reason)
+    except StrokeAppError as error:
+        workspace.close()
+        st.session_state["_open_problem"] = error.user_message
+    except BaseException:
+        workspace.close()
+        raise
+    else:
+        best = preselect(inventory) or next((s for s in inventory.series if s.viewable), inventory.series[0])
+        set_study(OpenStudy(title, workspace, inventory, best.key))
+    # A new key drops the widget's hold on the uploaded bytes.
+    st.session_state[UPLOADER] += 1
+    st.rerun()

@@ -1,0 +1,88 @@
+"""Draw the reading of the scan on show, or why there is none."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from strokeapp.inference.words import DISCLAIMER, NAMES, decision, sentence
+from strokeapp.reading import Series
+from strokeapp.types import QualityFlag, Reading, Scan, Severity
+from strokeapp.ui.state import OpenStudy
+from strokeapp.ui.theme import FINDING_COLORS
+
+QUIET = {Severity.INFO: "gray", Severity.WARNING: "orange", Severity.SEVERE: "red"}
+
+
+def show_reading(study: OpenStudy, series: Series | None, scan: Scan | None) -> None:
+    """Draw the button that reads, then probabilities, decision, model and time, or the abstention."""
+    st.subheader("Reading")
+    if series is None:
+        return
+    outcome = study.outcomes.get(series.key)
+    if outcome is None and series.refusal is not None:
+        _show_abstention(series.refusal.message)
+    elif outcome is None and scan is not None:
+        _offer(study, series, scan)
+    elif outcome is not None and outcome.reading is not None:
+        _show_result(outcome.reading, outcome.seconds.get("total", 0.0))
+    elif outcome is not None and outcome.abstained is not None:
+        _show_abstention(outcome.abstained.message)
+    elif outcome is not None and outcome.error is not None:
+        st.error(outcome.error.message)
+    if scan is not None:
+        _show_flags(scan)
+    st.caption(DISCLAIMER)
+
+
+def _offer(study: OpenStudy, series: Series, scan: Scan) -> None:
+    if not st.button("Read this scan", type="primary", width="stretch", key="read-scan"):
+        st.caption("The network has not read this series yet.")
+        return
+    from strokeapp.inference.series import read_loaded
+
+    bar = st.progress(0.0, "Starting")
+    study.outcomes[series.key] = read_loaded(
+        series, scan, progress=lambda share, text: bar.progress(min(1.0, share), text)
+    )
+    st.rerun()
+
+
+def _show_abstention(message: str) -> None:
+    with st.container(border=True):
+        st.markdown("**No reading: abstained**")
+        st.markdown(message)
+
+
+def _show_result(reading: Reading, seconds: float) -> None:
+    with st.container(border=True):
+        st.markdown(f"#### {decision(reading)}")
+        for finding, result in reading.findings.items():
+            st.markdown(f"**{NAMES[finding]}**")
+            color = FINDING_COLORS[finding] if result.flagged else "#5b6874"
+            st.html(_bar(result.probability, result.threshold, color))
+            st.caption(sentence(reading, finding))
+    st.caption(f"{reading.model} {reading.version} · {seconds:.1f} s")
+
+
+def _bar(probability: float, threshold: float, color: str) -> str:
+    """Return a probability bar with a tick at the operating point."""
+    return (
+        f'<div role="img" aria-label="probability {probability:.2f}, operating point {threshold:.2f}" '
+        'style="position:relative;height:12px;border-radius:6px;background:rgba(139,152,165,.18)">'
+        f'<div style="width:{100 * probability:.1f}%;height:100%;border-radius:6px;background:{color}"></div>'
+        f'<div style="position:absolute;left:{100 * threshold:.1f}%;top:-3px;width:2px;height:18px;'
+        'background:#d5dde5"></div></div>'
+    )
+
+
+def _show_flags(scan: Scan) -> None:
+    flags = sorted(scan.flags, key=lambda flag: list(Severity).index(flag.severity), reverse=True)
+    if not flags:
+        return
+    with st.expander(f"Quality: {len(flags)} note{'s' if len(flags) > 1 else ''}", expanded=_worth_opening(flags)):
+        for flag in flags:
+            st.markdown(f":{QUIET[flag.severity]}[{flag.severity.value}] {flag.message}")
+
+
+def _worth_opening(flags: list[QualityFlag]) -> bool:
+    return any(flag.severity is not Severity.INFO for flag in flags)

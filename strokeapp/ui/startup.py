@@ -1,0 +1,31 @@
+"""Do once per server what would make the first reader wait."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import streamlit as st
+
+from strokeapp.errors import StrokeAppError
+from strokeapp.ui.workspace import sweep_abandoned
+
+logger = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Sweep what a killed server left, and load the networks in the background, one copy for all sessions."""
+    sweep_abandoned()
+    threading.Thread(target=_load_networks, name="warm-up", daemon=True).start()
+
+
+def _load_networks() -> None:
+    from strokeapp.models.registry import installed, load_network
+
+    try:
+        for card in installed():
+            load_network(card)
+    except StrokeAppError as error:
+        # The reading itself will say so to the user; here there is nobody to tell.
+        logger.warning("%s", error)

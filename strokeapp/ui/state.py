@@ -1,0 +1,72 @@
+"""Hold what one browser session has open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from numpy.typing import NDArray
+
+from strokeapp.reading import Inventory, Series
+from strokeapp.types import Attribution, Scan
+from strokeapp.ui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from strokeapp.inference.series import Outcome
+
+KEY = "_open_study"
+
+
+@dataclass
+class OpenStudy:
+    """Hold one opened input and all that was made of it.
+
+    Args:
+        title: Shown above the viewer.
+        workspace: Owns the files.
+        inventory: What was found.
+        chosen: Key of the series on show, or None.
+        thumbnails: Per series key.
+        scan: The one scan in memory, with its series key.
+        outcomes: Readings made so far, per series key.
+        attributions: Made so far, per series key.
+        overlays: Packed overlay arrays, kept so that they stay the same objects between reruns.
+        error: Why the chosen series cannot be shown, per series key.
+    """
+
+    title: str
+    workspace: Workspace
+    inventory: Inventory
+    chosen: str | None = None
+    thumbnails: dict[str, NDArray | None] = field(default_factory=dict)
+    scan: tuple[str, Scan] | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    overlays: dict[tuple, NDArray] = field(default_factory=dict)
+    error: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def series(self) -> Series | None:
+        """Return the series on show."""
+        return next((item for item in self.inventory.series if item.key == self.chosen), None)
+
+
+def open_study() -> OpenStudy | None:
+    """Return what the session has open."""
+    return st.session_state.get(KEY)
+
+
+def set_study(study: OpenStudy) -> None:
+    """Put a study in the place of the one that was open."""
+    close_study()
+    st.session_state[KEY] = study
+
+
+def close_study() -> None:
+    """Forget the open study: voxels, readings, files on disk, and what the viewer packed."""
+    study = st.session_state.pop(KEY, None)
+    for name in [name for name in st.session_state if str(name).startswith("_viewer_cache_")]:
+        del st.session_state[name]
+    if study is not None:
+        study.workspace.close()

@@ -1,0 +1,110 @@
+"""Draw the open study: the scan large, beside it the reading and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from strokeapp.errors import StrokeAppError
+from strokeapp.inference.words import NAMES
+from strokeapp.reading import Series, load
+from strokeapp.types import Attribution, Finding, Reading, Scan
+from strokeapp.ui import viewer
+from strokeapp.ui.reading_panel import show_reading
+from strokeapp.ui.series_list import headline, show_series
+from strokeapp.ui.state import OpenStudy
+from strokeapp.ui.theme import FINDING_COLORS
+from strokeapp.ui.why_panel import explain_slice, show_why
+
+VIEWER_HEIGHT = 760
+MAP_COLORS = {Finding.HEMORRHAGIC: "hot", Finding.ISCHEMIC: "cool"}
+
+
+def show_study(study: OpenStudy) -> None:
+    """Draw series list, viewer, reading and explanations of the open study."""
+    show_series(study)
+    series = study.series
+    picture_column, panel = st.columns([7, 3], gap="medium")
+    with picture_column:
+        scan = _scan(study, series) if series is not None else None
+        event = None
+        if scan is not None:
+            event = _show_viewer(study, series, scan)
+    with panel:
+        show_reading(study, series, scan)
+        show_why(study, series, scan)
+    if event is not None and scan is not None:
+        explain_slice(study, series, scan, event.slice_index, where=panel)
+
+
+def _scan(study: OpenStudy, series: Series) -> Scan | None:
+    """Return the chosen series' scan, loading it with progress; None, with the reason shown, if it cannot be."""
+    if study.scan is not None and study.scan[0] == series.key:
+        return study.scan[1]
+    if not series.viewable:
+        st.info(series.refusal.message if series.refusal else "This series holds no picture.")
+        return None
+    bar = st.progress(0.0, "Loading the series")
+    try:
+        scan = load(series, progress=lambda share, text: bar.progress(min(1.0, share), text))
+    except StrokeAppError as error:
+        st.error(error.user_message)
+        return None
+    finally:
+        bar.empty()
+    study.scan = (series.key, scan)
+    study.overlays.clear()
+    return scan
+
+
+def _show_viewer(study: OpenStudy, series: Series, scan: Scan) -> viewer.ViewerEvent | None:
+    outcome = study.outcomes.get(series.key)
+    reading = outcome.reading if outcome else None
+    try:
+        return viewer.show(
+            scan,
+            overlays=_overlays(study, series, reading),
+            strips=_strips(reading) if reading is not None and len(scan.voxels) > 1 else (),
+            height=VIEWER_HEIGHT,
+            explain=reading is not None,
+            key=f"viewer-{series.key}",
+        )
+    except StrokeAppError as error:
+        st.error(f"{headline(series)} cannot be shown: {error.user_message}")
+        return None
+
+
+def _overlays(study: OpenStudy, series: Series, reading: Reading | None) -> list[viewer.Overlay]:
+    if reading is None:
+        return []
+    overlays = [
+        viewer.Overlay(f"{NAMES[finding]} map", values, None, MAP_COLORS[finding])
+        for finding, values in reading.lesion_maps.items()
+    ]
+    for item in study.attributions.get(series.key, []):
+        label = f"{item.method}, {NAMES[item.finding].lower()}, slice {item.slice_index + 1}"
+        overlays.append(viewer.Overlay(label, _pixels(study, series, item), (item.slice_index,), "viridis"))
+    return overlays
+
+
+def _pixels(study: OpenStudy, series: Series, item: Attribution) -> NDArray[np.uint8]:
+    key = (series.key, item.method, item.finding, item.slice_index)
+    if key not in study.overlays:
+        study.overlays[key] = np.rint(255 * item.values).astype(np.uint8)[None]
+    return study.overlays[key]
+
+
+def _strips(reading: Reading) -> list[viewer.Strip]:
+    from strokeapp.models.registry import find
+
+    card = find(reading.model)
+    return [
+        viewer.Strip(
+            NAMES[finding],
+            tuple(getattr(item, finding.value) for item in reading.slices),
+            card.findings[finding].threshold,
+            FINDING_COLORS[finding],
+        )
+        for finding in reading.findings
+    ]
