@@ -15,6 +15,9 @@ from strokeapp.models.registry import FindingSettings
 from strokeapp.performance.threshold import choose_operating_points
 from strokeapp.types import Finding
 
+STORED_DECIMALS = 6
+"""Probabilities are stored so; a threshold finer than that would miss the very image it was taken from."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -74,7 +77,7 @@ def study_table(table: pd.DataFrame, finding: Finding, logits: NDArray, *, least
 
 
 def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
-    points = choose_operating_points(labels.astype(int), probabilities)
+    points = choose_operating_points(labels.astype(int), np.round(probabilities, STORED_DECIMALS))
     return {name: float(getattr(points, name)) for name in ("high_sensitivity", "balanced", "high_specificity")}
 
 

@@ -97,7 +97,7 @@ class BatchSource:
         return standardize(gray), targets
 
     def _transplant(self, gray, i: int, rng: np.random.Generator, findings, subtypes, masks, known):
-        """Lay at most one lesion into a slice known to be free of both findings (in place for the labels)."""
+        """Lay at most one lesion into a slice known to be free of it and without a mask (labels in place)."""
         for finding, (chance, donors) in self.transplants.items():
             channel = FINDINGS.index(finding)
             if not donors or findings[i, channel] != 0 or masks[i].any() or rng.random() >= chance:

@@ -32,6 +32,8 @@ def read_manifest(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path.name} is not a CSV table.", detail=str(error)) from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise ManifestError(f"{path.name}: rows have more cells than the header has columns.")
     missing = [name for name in REQUIRED if name not in table]
     if missing:
         raise ManifestError(f"{path.name} lacks the columns {', '.join(missing)}; see docs/manifest.md.")

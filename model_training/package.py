@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from model_training.calibrate import settle
+from model_training.calibrate import STORED_DECIMALS, settle
 from model_training.card import build_card
 from model_training.cross_validation import FINAL
 from model_training.manifest import SUBTYPES
@@ -106,7 +106,7 @@ def predictions_table(results: RunResults, settings: dict[Finding, FindingSettin
         out[name] = table[name]
     for finding, values in settings.items():
         channel = FINDINGS.index(finding)
-        out[f"{finding.value}_probability"] = np.round(calibrated(results.logits[:, channel], values), 6)
+        out[f"{finding.value}_probability"] = np.round(calibrated(results.logits[:, channel], values), STORED_DECIMALS)
     drawn = results.recipe.mask_kinds
     channel_of = {name: FINDINGS.index(Finding(kind)) for name, kind in drawn.items() if kind in list(Finding)}
     columns = table["dataset"].map(channel_of)

@@ -115,9 +115,9 @@ def recipe_from(raw: dict[str, Any], source: str = "recipe") -> Recipe:
         values["augmentation"] = Augmentation(**raw.get("augmentation", {}))
         values["modality"] = Modality(raw.get("modality", ""))
         recipe = Recipe(**values)
+        _check(recipe, source)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{source}: {error}.") from error
-    _check(recipe, source)
     return recipe
 
 
@@ -129,6 +129,7 @@ def _check(recipe: Recipe, source: str) -> None:
         > 0,
         "strata must not be empty and their datasets must be listed": bool(recipe.strata)
         and {stratum.dataset for stratum in recipe.strata} <= set(recipe.datasets),
+        "shares of strata must be positive": all(stratum.share > 0 for stratum in recipe.strata),
         'init must be "imagenet" or "scratch"': recipe.init in ("imagenet", "scratch"),
         "ema must lie in [0, 1)": 0 <= recipe.ema < 1,
         "findings must name ischemic or hemorrhagic": bool(recipe.findings)

@@ -10,9 +10,9 @@ from strokeapp.reading import Problem, Series
 from strokeapp.types import Abstention, Finding, QualityFlag, Reading
 
 
-def number(value: float | None) -> float | None:
+def number(value: float | None, *, digits: int = 6) -> float | None:
     """Return a float that JSON can hold, or None."""
-    return None if value is None or not math.isfinite(value) else round(float(value), 6)
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)
 
 
 def series_record(series: Series) -> dict[str, Any]:
@@ -77,5 +77,5 @@ def record(
         "reading": None if reading is None else reading_record(reading),
         "abstained": None if abstained is None else {"code": abstained.code, "message": abstained.message},
         "error": None if error is None else {"code": error.code, "message": error.message},
-        "seconds": {name: round(value, 3) for name, value in (seconds or {}).items()},
+        "seconds": {name: number(value, digits=3) for name, value in (seconds or {}).items()},
     }

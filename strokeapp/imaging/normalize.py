@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 BRAIN_GRAY = 0.45
 """Where every CT slice's brain is brought to: 36 HU in the brain window."""
 LARGEST_SHIFT = 0.25
-"""20 HU; beyond it the picture is in another window and is left where it is."""
+"""20 HU; a larger shift is cut to it, since the picture is then in another window."""
 TISSUE_RANGE = (0.15, 0.85)
 CENTER, SPREAD = 0.4, 0.3
 """Standardization of the network's input."""

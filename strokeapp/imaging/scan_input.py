@@ -40,7 +40,9 @@ class ScanInput:
     modality: Modality
 
 
-def plan_slabs(slices: int, spacing_mm: float | None, *, slab_mm: float = SLAB_MM, thin_mm: float = THIN_MM):
+def plan_slabs(
+    slices: int, spacing_mm: float | None, *, slab_mm: float = SLAB_MM, thin_mm: float = THIN_MM
+) -> tuple[Slab, ...]:
     """Group slices into slabs of about ``slab_mm``; slices of ``thin_mm`` or more stay alone.
 
     Args:

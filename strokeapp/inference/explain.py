@@ -15,11 +15,11 @@ from strokeapp.errors import StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, network_batch, slice_input
 from strokeapp.imaging.normalize import standardize
-from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
+from strokeapp.imaging.scan_input import gray_window, plan_slabs, slab_gray
 from strokeapp.inference.classify import MAP_SIDE
 from strokeapp.models.registry import Card, load_network
 from strokeapp.models.slice_network import FINDINGS, SliceNetwork
-from strokeapp.types import Attribution, Finding, Modality, Scan
+from strokeapp.types import Attribution, Finding, Scan
 
 STEPS = 32
 """Steps of the path integral; the completeness gap is below a few percent of the logit's change."""
@@ -39,7 +39,7 @@ class FindingLogits(nn.Module):
 
 
 def grad_cam(network: SliceNetwork, x: Tensor, target: int, _progress: Callable[[float], None]) -> Tensor:
-    """Return LayerGradCam of the encoder's 16-pixel stage, through which all paths to the logit pass.
+    """Return LayerGradCam of the encoder's 16-pixel stage; only the finer skips of the decoder go around it.
 
     Source: Selvaraju et al., Grad-CAM (ICCV 2017).
     """
@@ -100,11 +100,13 @@ def explain(
 
 
 def _input(scan: Scan, card: Card, index: int) -> SliceInput:
+    """Return what the network was given for a slice: thin slices were read as part of a slab."""
     spacing = scan.spacing_mm
     aspect = spacing[1] / spacing[2] if spacing else 1.0
-    gray = slab_gray(scan, Slab(index, index), gray_window(scan))
-    modality = Modality.CT if card.modality is Modality.CT else Modality.MR
-    return slice_input(gray, modality, size=card.size, aspect=aspect, margin=card.margin)
+    slabs = plan_slabs(len(scan.voxels), spacing[0] if spacing else None)
+    slab = next(slab for slab in slabs if slab.first <= index <= slab.last)
+    gray = slab_gray(scan, slab, gray_window(scan))
+    return slice_input(gray, card.modality, size=card.size, aspect=aspect, margin=card.margin)
 
 
 def _over_slice(values: NDArray[np.float32], item: SliceInput, scan: Scan) -> NDArray[np.float32]:

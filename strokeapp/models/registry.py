@@ -77,6 +77,11 @@ class Card:
     raw: Mapping[str, Any]
 
     @property
+    def weights_hash(self) -> str:
+        """Return the SHA-256 of the weight file."""
+        return self.raw["weights"]["sha256"]
+
+    @property
     def predictions(self) -> Path:
         """Return the file of stored out-of-fold predictions."""
         return self.folder / PREDICTIONS
@@ -91,6 +96,7 @@ def read_card(folder: Path) -> Card:
     try:
         raw = json.loads((folder / CARD).read_text(encoding="utf-8"))
         findings = {Finding(name): FindingSettings(**values) for name, values in raw["findings"].items()}
+        _check_parts(raw, findings)
         return Card(
             name=raw["name"],
             version=raw["version"],
@@ -104,10 +110,21 @@ def read_card(folder: Path) -> Card:
             folder=folder,
             raw=raw,
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"The model card of {folder.name} cannot be used. Reinstall the application.", detail=repr(error)
         ) from error
+
+
+def _check_parts(raw: Mapping[str, Any], findings: Mapping[Finding, FindingSettings]) -> None:
+    """Touch what is used only when the network reads, so that a bad card is noticed at once."""
+    if len(raw["weights"]["sha256"]) != 64:
+        raise ValueError("weights.sha256 is not a SHA-256")
+    float(raw["network"]["top_share"])
+    tuple(raw["network"]["pooled"])
+    for settings in findings.values():
+        float(settings.threshold)
+        float(settings.study_threshold)
 
 
 def installed(folder: Path = WEIGHTS_FOLDER) -> tuple[Card, ...]:
@@ -155,7 +172,7 @@ def load_network(card: Card) -> SliceNetwork:
     path = card.folder / WEIGHTS
     if not path.is_file():
         raise WeightsMissingError(f"The weights of {card.name} are not installed; without them there is no reading.")
-    return _load(card.folder, card.raw["weights"]["sha256"], path.stat().st_mtime_ns)
+    return _load(card.folder, card.weights_hash, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 PREFIX = "strokeapp-session-"
+LONGEST_NAME = 200
+"""Bytes; file systems take 255, and a number may be added."""
 
 
 class Uploaded(Protocol):
@@ -67,8 +70,18 @@ def _copy(file: Uploaded, out: BinaryIO) -> None:
 
 def safe_parts(name: str) -> tuple[str, ...]:
     """Return a name's parts without drive, root, ``.`` or ``..``; never empty."""
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".", "..")]
-    return tuple(part.replace("\0", "")[:200] for part in parts) or ("unnamed",)
+    parts = name.replace("\0", "").replace("\\", "/").split("/")
+    if len(parts) > 1 and re.fullmatch(r"[A-Za-z]:", parts[0]):
+        parts = parts[1:]
+    return tuple(_short(part) for part in parts if part not in ("", ".", "..")) or ("unnamed",)
+
+
+def _short(part: str) -> str:
+    """Cut a long name in its middle, since file systems count bytes and the suffix tells the format."""
+    raw = part.encode("utf-8", "replace")
+    if len(raw) <= LONGEST_NAME:
+        return raw.decode("utf-8")
+    return raw[: LONGEST_NAME - 20].decode("utf-8", "ignore") + raw[-20:].decode("utf-8", "ignore")
 
 
 def sweep_abandoned(folder: Path | None = None) -> int:

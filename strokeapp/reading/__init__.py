@@ -1,0 +1,11 @@
+"""Read bytes into scans: archives, DICOM series, NIfTI, pictures; choice of series; geometry; quality flags."""
+
+from __future__ import annotations
+
+from strokeapp.reading.choice import preselect
+from strokeapp.reading.inventory import Inventory, Problem, Refusal, Series
+from strokeapp.reading.limits import Limits
+from strokeapp.reading.loading import load, thumbnail
+from strokeapp.reading.opening import open_inputs
+
+__all__ = ["Inventory", "Limits", "Problem", "Refusal", "Series", "load", "open_inputs", "preselect", "thumbnail"]

@@ -1,0 +1,70 @@
+"""Choose the series that is best to read first: a table of scored rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from strokeapp.reading.inventory import Inventory, Series
+from strokeapp.reading.sequence import vocabulary, words_of
+from strokeapp.types import Modality, Plane, Sequence, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRule:
+    """Add points to a series for which a statement holds.
+
+    Args:
+        points: Added; negative to advise against.
+        why: The statement.
+        holds: Whether it is true of a series.
+    """
+
+    points: float
+    why: str
+    holds: Callable[[Series], bool]
+
+
+BONE_WORDS = vocabulary("bone knochen os ossos hueso kemik lung sharp inner ear temporal petrous sinus")
+BRAIN_WORDS = vocabulary("brain head cerebrum cranial cranium neuro h20s h30s h31s h40s j30s j40s standard soft")
+ELSEWHERE_WORDS = vocabulary("spine neck chest thorax abdomen pelvis cspine hals face orbit angio cow aorta")
+
+
+def bone_kernel(series: Series) -> bool:
+    """Tell whether a CT was reconstructed for bone: by words, or Siemens kernels of 50 and sharper."""
+    words = words_of(series.kernel, series.description)
+    kernel = series.kernel.upper().split(" ")[0]
+    digits = "".join(letter for letter in kernel[1:] if letter.isdigit())[:2]
+    sharp = kernel[:1] in ("H", "J", "B", "U") and digits.isdigit() and len(digits) == 2 and int(digits) >= 50
+    return bool(BONE_WORDS & words) or sharp or kernel in ("BONE", "BONEPLUS", "EDGE", "FC30", "FC80", "FC81", "YD")
+
+
+RULES: tuple[ScoredRule, ...] = (
+    ScoredRule(100, "plain CT", lambda s: s.modality is Modality.CT and s.sequence is Sequence.NCCT),
+    ScoredRule(80, "diffusion", lambda s: s.sequence is Sequence.DWI),
+    ScoredRule(60, "FLAIR", lambda s: s.sequence is Sequence.FLAIR),
+    ScoredRule(40, "pictures", lambda s: s.modality is Modality.PICTURE),
+    ScoredRule(20, "another MR or CT", lambda s: s.modality in (Modality.CT, Modality.MR)),
+    ScoredRule(10, "axial", lambda s: s.plane is Plane.AXIAL),
+    ScoredRule(8, "b-value near 1000", lambda s: s.b_value is not None and 700 <= s.b_value <= 1500),
+    ScoredRule(6, "brain words", lambda s: bool(BRAIN_WORDS & words_of(s.kernel, s.description))),
+    ScoredRule(-15, "bone kernel", bone_kernel),
+    ScoredRule(-15, "words of another part of the body", lambda s: bool(ELSEWHERE_WORDS & words_of(s.description))),
+    ScoredRule(-30, "tags of another part of the body", lambda s: any(f.code == "body_part" for f in s.flags)),
+    ScoredRule(-10, "a severe flag", lambda s: any(f.severity is Severity.SEVERE for f in s.flags)),
+    ScoredRule(-5, "missing slices", lambda s: any(f.code == "missing_slices" for f in s.flags)),
+)
+SLICE_POINTS = 5.0
+"""Points for many slices, reached smoothly: 5 slices give half of them."""
+
+
+def score(series: Series) -> float:
+    """Return the points of a series."""
+    points = sum(rule.points for rule in RULES if rule.holds(series))
+    return points + SLICE_POINTS * series.slices / (series.slices + 5)
+
+
+def preselect(inventory: Inventory) -> Series | None:
+    """Return the series that is best to read first, never a refused one; None if there is none."""
+    candidates = [series for series in inventory.series if series.viewable and series.refusal is None]
+    return max(candidates, key=score, default=None)

@@ -1,0 +1,251 @@
+"""Turn DICOM stacks into series a clinician can choose from, with the reasons against reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokeapp.errors import StrokeAppError
+from strokeapp.reading.dicom_headers import FileFacts
+from strokeapp.reading.dicom_pixels import FrameReader, Measure
+from strokeapp.reading.dicom_series import Stack, stacks_of
+from strokeapp.reading.geometry import Turn, canonical, quality_flags
+from strokeapp.reading.inventory import Refusal, Series, short_key
+from strokeapp.reading.limits import Limits
+from strokeapp.reading.sequence import is_localizer_name, recognize
+from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Sequence, Severity
+
+UNTURNED = Turn(transpose=False, flip_rows=False, flip_columns=False, reverse=False)
+LOCALIZER_GAP_MM = 15.0
+LOCALIZER_SLICES = 5
+OTHER_BODY_PARTS = {
+    "CHEST", "THORAX", "ABDOMEN", "PELVIS", "SPINE", "CSPINE", "TSPINE", "LSPINE", "HEART", "KNEE", "HIP", "SHOULDER",
+    "LIVER", "LUNG", "EXTREMITY", "FOOT", "HAND", "WRIST", "ANKLE", "ELBOW", "BREAST", "PROSTATE", "KIDNEY",
+}  # fmt: skip
+REFUSALS = {
+    "no_pixels": "There is no image in this object (a report or a presentation). Choose an image series.",
+    "too_large": "The series has more voxels than this program opens at once. Give a smaller series.",
+    "mosaic": "The slices are packed into one mosaic picture. Export the series as enhanced DICOM or as NIfTI.",
+    "localizer": "This looks like a scout view (localizer): its tags say so, or it is a few images far apart. "
+    "Choose the scan itself.",
+    "color": "The pixels are colors, not measurements. Give the gray images they were made from.",
+    "dose_report": "This is a dose report or a protocol page, not a scan.",
+    "secondary_capture": "This is a screen copy (secondary capture), not the measured scan. Give the original series.",
+    "projection": "This is a projection through many slices, not a slice. Give the original series.",
+    "modality": "This is neither a CT nor an MR image.",
+    "eight_bit": "This CT was saved with 8 bits, which cannot hold Hounsfield units. Give the original series.",
+    "missing_rescale": "This CT lacks the tags that turn its values into Hounsfield units. Export it again with them.",
+    "constant_image": "Every pixel has the same value: there is nothing in the image.",
+    "too_small": "The image has too few rows or columns to be read.",
+    "time_series": "This holds many time points of the same slices; it is for perfusion, not for a single reading.",
+    "unknown_b_value": "Several diffusion images lie at each position and the tags do not tell their b-values. "
+    "Give the b = 1000 images alone.",
+    "undecodable": "The pixels cannot be decoded. Export the series again, uncompressed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DicomPlan:
+    """Hold what loading a DICOM series needs.
+
+    Args:
+        stack: Slices in native order.
+        turn: Brings them to the house orientation.
+        geometry: After the turn.
+        measure: How stored values become voxels.
+    """
+
+    stack: Stack
+    turn: Turn
+    geometry: Geometry | None
+    measure: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """Hold what the middle slice tells before a series is loaded."""
+
+    hounsfield: bool = False
+    constant: bool = False
+    air: bool = False
+    error: str = ""
+
+
+def describe(files: list[FileFacts], limits: Limits, *, each_file: bool = False) -> list[Series]:
+    """Return one series per stack of images and one per object without pixels."""
+    series = [_without_pixels(group) for group in _pixelless(files, each_file)]
+    images = [file for file in files if file.has_pixels]
+    series.extend(_described(stack, limits) for stack in stacks_of(images, each_file=each_file))
+    return series
+
+
+def _pixelless(files: list[FileFacts], each_file: bool) -> list[list[FileFacts]]:
+    groups: dict[tuple[str, ...], list[FileFacts]] = {}
+    for file in files:
+        if not file.has_pixels:
+            groups.setdefault((file.patient, file.series_uid, file.label if each_file else ""), []).append(file)
+    return list(groups.values())
+
+
+def _without_pixels(group: list[FileFacts]) -> Series:
+    file = group[0]
+    return Series(
+        key=short_key(file.patient, file.series_uid, file.instance_uid, "no_pixels"), source=_source(group),
+        modality=Modality.OTHER, sequence=Sequence.UNKNOWN, description=file.description, slices=0, frames=0,
+        spacing_mm=None, plane=Plane.UNKNOWN, synthetic=file.synthetic, viewable=False, refusal=_refusal("no_pixels"),
+    )  # fmt: skip
+
+
+def _described(stack: Stack, limits: Limits) -> Series:
+    file, geometry = stack.first, stack.geometry
+    turn, plane = UNTURNED, Plane.UNKNOWN
+    flags = list(stack.flags)
+    rows, columns = file.rows, file.columns
+    if geometry is not None:
+        turn, geometry, plane = canonical(geometry, rows, columns)
+        flags.extend(quality_flags(geometry))
+    if turn.transpose:
+        rows, columns = columns, rows
+    too_large = file.rows * file.columns * len(stack.shots) > limits.voxels
+    peek = Peek() if too_large else _peek(stack)
+    modality = Modality.CT if _hounsfield_capture(file, peek) else file.modality
+    measure = _measure(stack, modality, peek)
+    sequence = _sequence(stack, modality)
+    refusal = _why_not(stack, modality, sequence, geometry, peek, limits)
+    flags.extend(_tag_flags(stack, modality, measure, peek))
+    viewable = not (refusal and refusal.code in ("no_pixels", "too_large", "mosaic", "undecodable"))
+    return Series(
+        key=short_key(*stack.identity), source=_source([shot.file for shot in stack.shots]), modality=modality,
+        sequence=sequence, description=file.description, slices=len(stack.shots), frames=stack.frames,
+        spacing_mm=None if geometry is None else geometry.spacing_mm, plane=plane, synthetic=file.synthetic,
+        viewable=viewable, refusal=refusal, flags=tuple(flags), rows=rows, columns=columns, kernel=file.kernel,
+        b_value=stack.shots[0].frame.b_value, _plan=DicomPlan(stack, turn, geometry, measure),
+    )  # fmt: skip
+
+
+def _source(files: list[FileFacts]) -> str:
+    """Return the file, or the folder if there are several."""
+    if len({file.label for file in files}) == 1:
+        return files[0].label
+    return files[0].label.rpartition("/")[0] or files[0].label
+
+
+def _refusal(code: str) -> Refusal:
+    return Refusal(code, REFUSALS[code])
+
+
+def _peek(stack: Stack) -> Peek:
+    """Decode the middle slice; if it is constant, two more, before calling a series constant."""
+    reader, count = FrameReader(), len(stack.shots)
+    try:
+        images = []
+        for number in (count // 2, count // 4, (3 * count) // 4):
+            shot = stack.shots[number]
+            image = reader.stored(shot.file, shot.frame)
+            images.append(image * np.float32(shot.frame.slope) + np.float32(shot.frame.intercept))
+            if np.ptp(image) > 0:
+                break
+    except StrokeAppError as error:
+        return Peek(error=error.detail or error.user_message)
+    last = images[-1]
+    constant = all(np.ptp(image) == 0 for image in images)
+    return Peek(plausible_hounsfield(last), constant, bool((last < -500).mean() > 0.01), "")
+
+
+def plausible_hounsfield(values: NDArray) -> bool:
+    """Tell whether values can be Hounsfield units: a part near air (-1000), bone above 100, nothing impossible.
+
+    Args:
+        values: One slice of a head with some air around it.
+    """
+    air = np.mean((values >= -1100) & (values <= -900))
+    return bool(air > 0.01 and values.min() >= -3100 and 100 < values.max() <= 32767)
+
+
+def _hounsfield_capture(file: FileFacts, peek: Peek) -> bool:
+    """Tell whether a secondary capture holds Hounsfield units without saying so."""
+    return file.secondary_capture and not file.color and file.signed and not file.rescaled and peek.hounsfield
+
+
+def _measure(stack: Stack, modality: Modality, peek: Peek) -> Measure:
+    file = stack.first
+    if file.color or file.bits_allocated <= 8:
+        return Measure.GRAY
+    if modality is Modality.CT and (file.rescaled or peek.hounsfield):
+        return Measure.HU
+    plain = all((shot.frame.slope, shot.frame.intercept) == (1.0, 0.0) for shot in stack.shots)
+    fits = file.bits_allocated == 16 and (file.signed or file.bits_stored <= 15)
+    return Measure.INTEGER if plain and fits else Measure.FLOAT
+
+
+def _sequence(stack: Stack, modality: Modality) -> Sequence:
+    file, frame = stack.first, stack.shots[0].frame
+    kind = " ".join(file.image_type[2:])
+    sequence = recognize(modality, kind, file.description, file.protocol, file.sequence_name, b_value=frame.b_value)
+    if modality is Modality.CT and sequence is Sequence.NCCT and file.contrast:
+        return Sequence.UNKNOWN
+    keeps = (Sequence.DWI, Sequence.ASL, Sequence.PERFUSION, Sequence.ADC)
+    return Sequence.TIME_SERIES if stack.frames > 1 and sequence not in keeps else sequence
+
+
+def _why_not(
+    stack: Stack, modality: Modality, sequence: Sequence, geometry: Geometry | None, peek: Peek, limits: Limits
+) -> Refusal | None:
+    """Return the first reason against classifying the series."""
+    file = stack.first
+    kinds = set(file.image_type)
+    reasons = {
+        "too_large": file.rows * file.columns * len(stack.shots) > limits.voxels,
+        "mosaic": "MOSAIC" in kinds,
+        "undecodable": bool(peek.error),
+        "localizer": _is_localizer(file, geometry),
+        "dose_report": bool(kinds & {"DOSE_INFO", "PATIENT_INFO", "RESULTS", "DOSE"}) or "SCREEN SAVE" in kinds,
+        "color": file.color,
+        "secondary_capture": file.secondary_capture and not _hounsfield_capture(file, peek),
+        "projection": bool(kinds & {"MIP", "MINIP", "PROJECTION IMAGE", "VRT", "VOLUME RENDERING"}),
+        "modality": modality is Modality.OTHER,
+        "eight_bit": modality is Modality.CT and file.bits_allocated <= 8,
+        "missing_rescale": modality is Modality.CT and not file.rescaled and not peek.hounsfield,
+        "constant_image": peek.constant,
+        "too_small": min(file.rows, file.columns) < limits.min_scan_side,
+        "unknown_b_value": sequence is Sequence.DWI and stack.frames > 1 and stack.shots[0].frame.b_value is None,
+        "time_series": sequence in (Sequence.TIME_SERIES, Sequence.PERFUSION) and stack.frames > 1,
+    }
+    return next((_refusal(code) for code, holds in reasons.items() if holds), None)
+
+
+def _is_localizer(file: FileFacts, geometry: Geometry | None) -> bool:
+    if any("LOCALIZER" in part or "SURVIEW" in part or part in ("SCOUT", "TOPOGRAM") for part in file.image_type):
+        return True
+    if is_localizer_name(file.description, file.protocol if not file.description else ""):
+        return True
+    gaps = np.array([]) if geometry is None else geometry.slice_gaps_mm
+    return bool(0 < gaps.size < LOCALIZER_SLICES and np.median(gaps) > LOCALIZER_GAP_MM)
+
+
+def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek) -> list[QualityFlag]:
+    """Report what tags and the middle slice say about the values."""
+    file, found = stack.first, []
+
+    def warn(code: str, message: str, severity: Severity = Severity.WARNING) -> None:
+        found.append(QualityFlag(code, severity, message))
+
+    if measure is Measure.HU and not file.rescaled:
+        warn("missing_rescale", "The tags that define Hounsfield units are missing; values were read as such by range.")
+    if measure is Measure.HU and file.rescaled and not peek.air and not peek.error:
+        warn("implausible_hounsfield", "No air is seen in the middle slice; the values may not be Hounsfield units.")
+    if file.photometric == "MONOCHROME1" and measure is not Measure.HU:
+        warn("inverted", "The image is stored inverted (MONOCHROME1) and was turned to bright = high.", Severity.INFO)
+    if modality is Modality.CT and file.contrast:
+        warn("contrast", "The tags say that contrast agent was given; this may not be a plain CT.")
+    if file.body_part.replace(" ", "").replace("-", "") in OTHER_BODY_PARTS:
+        warn("body_part", f"The tags name another part of the body ({file.body_part.lower()}).")
+    if file.bits_allocated <= 8 and not file.color:
+        warn("eight_bit", "The image was saved with 8 bits; its values are gray levels in an unknown window.")
+    if file.color:
+        warn("color", "A color image, shown in gray.")
+    if stack.frames > 1:
+        warn("several_frames", f"{stack.frames} images at each position; the first is shown.", Severity.INFO)
+    return found

@@ -1,0 +1,100 @@
+"""Place and scale every frame of a DICOM file, classic or enhanced multi-frame (PS3.3 C.7.6.16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from strokeapp.reading.dicom_headers import FrameFacts, b_value_of, numbers, unit_orientation
+
+
+def frames_of(dataset: Dataset) -> tuple[FrameFacts, ...]:
+    """Return one entry per frame; positions are centers of first voxels in LPS mm.
+
+    Args:
+        dataset: Image object; per-frame functional groups are used where it has them.
+    """
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence")
+    count = int(dataset.get("NumberOfFrames") or 1)
+    if per_frame:
+        shared = dataset.get("SharedFunctionalGroupsSequence")
+        shared = shared[0] if shared else Dataset()
+        return tuple(_enhanced_frame(shared, group, index) for index, group in enumerate(per_frame[:count]))
+    return tuple(_classic_frame(dataset, index, count) for index in range(count))
+
+
+def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
+    single = count == 1  # one position cannot place several frames
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    return FrameFacts(
+        index=index,
+        position=numbers(dataset.get("ImagePositionPatient"), 3) if single else None,
+        orientation=unit_orientation(dataset.get("ImageOrientationPatient")) if single else None,
+        spacing=_spacing(dataset),
+        slope=1.0 if slope is None else float(slope),
+        intercept=0.0 if intercept is None else float(intercept),
+        b_value=b_value_of(dataset),
+        echo=_number(dataset, "EchoTime"),
+        frame_type="",
+        order=(
+            _number(dataset, "TemporalPositionIdentifier") or 0.0,
+            _clock(dataset.get("AcquisitionTime") or dataset.get("ContentTime")),
+            _number(dataset, "TriggerTime") or 0.0,
+            _number(dataset, "InstanceNumber") or 0.0,
+            float(index),
+        ),
+    )
+
+
+def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
+    def macro(name: str) -> Dataset:
+        for source in (group, shared):
+            items = source.get(name)
+            if items:
+                return items[0]
+        return Dataset()
+
+    content, transform = macro("FrameContentSequence"), macro("PixelValueTransformationSequence")
+    diffusion, echo = macro("MRDiffusionSequence"), macro("MREchoSequence")
+    kind = macro("MRImageFrameTypeSequence").get("FrameType") or macro("CTImageFrameTypeSequence").get("FrameType")
+    slope, intercept = transform.get("RescaleSlope"), transform.get("RescaleIntercept")
+    b_value = _number(diffusion, "DiffusionBValue")
+    if b_value is None and str(diffusion.get("DiffusionDirectionality", "")) == "NONE":
+        b_value = 0.0
+    return FrameFacts(
+        index=index,
+        position=numbers(macro("PlanePositionSequence").get("ImagePositionPatient"), 3),
+        orientation=unit_orientation(macro("PlaneOrientationSequence").get("ImageOrientationPatient")),
+        spacing=_spacing(macro("PixelMeasuresSequence")),
+        slope=1.0 if slope is None else float(slope),
+        intercept=0.0 if intercept is None else float(intercept),
+        b_value=b_value,
+        echo=_number(echo, "EffectiveEchoTime"),
+        frame_type="\\".join(str(part) for part in kind or ()) + f"|{content.get('StackID', '')}",
+        order=(_number(content, "TemporalPositionIndex") or 0.0, 0.0, 0.0, float(index), 0.0),
+    )
+
+
+def _spacing(dataset: Dataset) -> tuple[float, float] | None:
+    pair = numbers(dataset.get("PixelSpacing"), 2)
+    return None if pair is None or min(pair) <= 0 else (pair[0], pair[1])
+
+
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    """Return a number that only sorts or describes; None where it is missing or malformed."""
+    try:
+        value: Any = dataset.get(keyword)
+        return None if value is None or value == "" else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _clock(value: Any) -> float:
+    """Return a DICOM time as seconds of the day, 0 where it is missing or malformed."""
+    text = str(value or "")
+    digits = text.split(".")[0]
+    if not digits.isdigit() or len(digits) < 6:
+        return 0.0
+    fraction = float("0." + text.split(".")[1]) if "." in text and text.split(".")[1].isdigit() else 0.0
+    return int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + int(digits[4:6]) + fraction

@@ -1,0 +1,353 @@
+"""Read the headers of DICOM files: one value per file, one per frame, without the pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence as Many
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from strokeapp.errors import CorruptFileError, LimitError, StrokeAppError
+from strokeapp.reading.sequence import b_value_of_name
+from strokeapp.types import Modality
+
+DEFER_BYTES = 64 * 1024
+MAX_FRAMES = 50_000
+UNDEFINED_LENGTH = 0xFFFFFFFF
+UNCOMPRESSED = {
+    DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
+}  # fmt: skip
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+PHANTOM = "strokeapp phantom"
+# What pydicom raises on damaged data sets; anything else is a fault of this program and must surface.
+PARSE_ERRORS = (
+    InvalidDicomError, BytesLengthException, EOFError, ValueError, KeyError, TypeError, AttributeError,
+    NotImplementedError, OSError, IndexError, OverflowError, zlib.error, UnicodeError, RecursionError, MemoryError,
+    struct.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Hold what one DICOM file says of itself, free of names.
+
+    Args:
+        path: On disk.
+        label: Named as the user gave it.
+        patient: Hash of the identifiers, to keep patients apart.
+        signed: Pixel representation.
+        padding: Raw pixel padding value, or None.
+        has_pixels: Whether pixel data are in the file.
+        compressed: Whether a decoder is needed.
+        other fields: The DICOM attributes of the same name.
+    """
+
+    path: Path
+    label: str
+    patient: str
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    sop_class: str
+    modality: Modality
+    image_type: tuple[str, ...]
+    rows: int
+    columns: int
+    samples: int
+    photometric: str
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    padding: int | None
+    padding_limit: int | None
+    description: str
+    protocol: str
+    sequence_name: str
+    kernel: str
+    contrast: bool
+    body_part: str
+    synthetic: bool
+    has_pixels: bool
+    compressed: bool
+    rescaled: bool
+    frames: tuple[FrameFacts, ...] = field(default=(), repr=False)
+
+    @property
+    def secondary_capture(self) -> bool:
+        """Tell whether the SOP class is one of the secondary captures."""
+        return self.sop_class.startswith(SECONDARY_CAPTURE)
+
+    @property
+    def color(self) -> bool:
+        """Tell whether pixels are colors, not measurements."""
+        return self.samples != 1 or self.photometric == "PALETTE COLOR"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """Hold what places and scales one frame.
+
+    Args:
+        index: Frame in its file.
+        position: (3,) center of the first voxel, LPS mm, or None.
+        orientation: (6,) direction along a row, then along a column, or None.
+        spacing: (row spacing, column spacing) in mm, or None.
+        slope: Rescale slope.
+        intercept: Rescale intercept.
+        b_value: s/mm², or None.
+        echo: Echo time in ms, or None.
+        frame_type: Kind of frame where frames of one file differ.
+        order: Sorts frames of one position in time.
+    """
+
+    index: int
+    position: tuple[float, float, float] | None
+    orientation: tuple[float, ...] | None
+    spacing: tuple[float, float] | None
+    slope: float
+    intercept: float
+    b_value: float | None
+    echo: float | None
+    frame_type: str
+    order: tuple[float, ...]
+
+
+def read_header(path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
+    """Read what a DICOM file says of itself and of its frames; the pixels stay on disk.
+
+    Args:
+        path: File with or without preamble.
+        label: Name shown to the user.
+        max_bytes: Bound for what a deflated data set may inflate to.
+
+    Raises:
+        CorruptFileError: Not a DICOM data set, or the pixel data are cut off.
+        LimitError: A deflated data set is larger than ``max_bytes``.
+    """
+    from strokeapp.reading.dicom_enhanced import frames_of  # it needs the helpers of this module
+
+    try:
+        with warnings.catch_warnings():
+            # Warnings quote values, and values may be names.
+            warnings.simplefilter("ignore")
+            dataset = open_dataset(path, max_bytes=max_bytes)
+            _check_frames(dataset)
+            if "SOPClassUID" not in dataset and "Rows" not in dataset:
+                raise CorruptFileError("The file is not a DICOM image: it holds neither an object class nor an image.")
+            has_pixels = _check_pixels(dataset, path)
+            return _facts(dataset, path, label, has_pixels, frames_of(dataset) if has_pixels else ())
+    except StrokeAppError:
+        raise
+    except PARSE_ERRORS as error:
+        raise CorruptFileError(
+            "The DICOM file is damaged. Export it again.", detail=f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def open_dataset(path: Path, *, defer: bool = True, max_bytes: int = 2**31) -> Dataset:
+    """Parse a DICOM file; with ``defer``, values above 64 KiB stay on disk until they are asked for.
+
+    Raises:
+        LimitError: A deflated data set is larger than ``max_bytes``.
+    """
+    _check_deflated(path, max_bytes)
+    return pydicom.dcmread(path, force=True, defer_size=DEFER_BYTES if defer else None)
+
+
+def _check_deflated(path: Path, max_bytes: int) -> None:
+    """Inflate a deflated data set in bounded chunks once, because pydicom inflates it in one go."""
+    with path.open("rb") as file:
+        if file.read(132)[128:] != b"DICM":
+            return
+        meta = pydicom.filereader._read_file_meta_info(file)
+        if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+            return
+        inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while not inflater.eof and (chunk := inflater.unconsumed_tail or file.read(65536)):
+            total += len(inflater.decompress(chunk, 2**20))
+            if total > max_bytes:
+                raise LimitError("The DICOM file inflates to far more than it should. It was not opened.")
+
+
+def _check_frames(dataset: Dataset) -> None:
+    """Refuse a number of frames no scanner makes before anything is built for each of them."""
+    if int(dataset.get("NumberOfFrames") or 1) > MAX_FRAMES:
+        raise LimitError(f"The DICOM file claims more than {MAX_FRAMES:,} images. Give a smaller series.")
+
+
+def _check_pixels(dataset: Dataset, path: Path) -> bool:
+    """Return whether pixel data are there; raise if they are shorter than the header demands."""
+    for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
+        if keyword in dataset:
+            break
+    else:
+        return False
+    element: Any = dataset.get_item(keyword)
+    length = getattr(element, "length", None)
+    if length is None:
+        length = len(element.value or b"")
+    start = getattr(element, "value_tell", None) or 0
+    # pydicom replaces the undefined length of values it defers, so the transfer syntax has to tell.
+    encapsulated = length == UNDEFINED_LENGTH or _compressed(dataset)
+    cut = not encapsulated and (
+        length < expected_bytes(dataset) or (not _deflated(dataset) and start + length > path.stat().st_size)
+    )
+    if cut or length == 0:
+        raise CorruptFileError(
+            "The image in this DICOM file is cut off: fewer bytes than the header says. Export or copy it again.",
+            code="truncated",
+        )
+    return True
+
+
+def _compressed(dataset: Dataset) -> bool:
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    return syntax is not None and syntax not in UNCOMPRESSED
+
+
+def _deflated(dataset: Dataset) -> bool:
+    return dataset.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+
+
+def expected_bytes(dataset: Dataset) -> int:
+    """Return the bytes uncompressed pixel data must have by the header."""
+    pixels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("NumberOfFrames") or 1)
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+        samples = 2
+    return pixels * samples * int(dataset.BitsAllocated) // 8
+
+
+def _facts(dataset: Dataset, path: Path, label: str, has_pixels: bool, frames: tuple[FrameFacts, ...]) -> FileFacts:
+    text = _Text(dataset)
+    signed = bool(dataset.get("PixelRepresentation") or 0)
+    return FileFacts(
+        path=path,
+        label=label,
+        patient=_patient_hash(dataset),
+        study_uid=text("StudyInstanceUID"),
+        series_uid=text("SeriesInstanceUID"),
+        instance_uid=text("SOPInstanceUID"),
+        sop_class=text("SOPClassUID"),
+        modality={"CT": Modality.CT, "MR": Modality.MR}.get(text("Modality"), Modality.OTHER),
+        image_type=tuple(str(part).upper() for part in _many(dataset.get("ImageType"))),
+        rows=int(dataset.get("Rows") or 0),
+        columns=int(dataset.get("Columns") or 0),
+        samples=int(dataset.get("SamplesPerPixel") or 1),
+        photometric=text("PhotometricInterpretation"),
+        bits_allocated=int(dataset.get("BitsAllocated") or 16),
+        bits_stored=int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 16),
+        signed=signed,
+        padding=_raw_integer(dataset, "PixelPaddingValue"),
+        padding_limit=_raw_integer(dataset, "PixelPaddingRangeLimit"),
+        description=text("SeriesDescription"),
+        protocol=text("ProtocolName"),
+        sequence_name=text("SequenceName") or text("PulseSequenceName"),
+        kernel=" ".join(str(part) for part in _many(dataset.get("ConvolutionKernel"))),
+        contrast=text("ContrastBolusAgent").lower() not in ("", "none", "no", "n", "0", "without"),
+        body_part=text("BodyPartExamined").upper(),
+        synthetic=PHANTOM in f"{text('Manufacturer')} {text('ManufacturerModelName')}".lower(),
+        has_pixels=has_pixels,
+        compressed=_compressed(dataset),
+        rescaled=_has_rescale(dataset),
+        frames=frames,
+    )
+
+
+class _Text:
+    """Read attributes of a data set as stripped text."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __call__(self, keyword: str) -> str:
+        value = self._dataset.get(keyword)
+        return "" if value is None else str(value).strip()
+
+
+def _patient_hash(dataset: Dataset) -> str:
+    text = _Text(dataset)
+    identity = "\x1f".join(
+        text(keyword) for keyword in ("PatientID", "PatientName", "PatientBirthDate", "IssuerOfPatientID")
+    )
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _raw_integer(dataset: Dataset, keyword: str) -> int | None:
+    value = dataset.get(keyword)
+    if isinstance(value, bytes):
+        return int.from_bytes(value[:2], "little") if value else None
+    return None if value is None or value == "" else int(value)
+
+
+def _has_rescale(dataset: Dataset) -> bool:
+    if dataset.get("RescaleSlope") is not None:
+        return True
+    groups = list(dataset.get("SharedFunctionalGroupsSequence") or [])
+    groups += list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[:1]
+    return any("PixelValueTransformationSequence" in group for group in groups)
+
+
+def _many(value: Any) -> list[Any]:
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, Many) and not isinstance(value, str) else [value]
+
+
+def numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """Return ``count`` finite numbers, or None if the attribute does not hold them."""
+    values = _many(value)
+    if len(values) != count:
+        return None
+    result = tuple(float(number) for number in values)
+    return result if np.all(np.isfinite(result)) else None
+
+
+def unit_orientation(value: Any) -> tuple[float, ...] | None:
+    """Return six direction cosines, normalized, or None if they do not span a plane at a right angle."""
+    six = numbers(value, 6)
+    if six is None:
+        return None
+    along_row: NDArray[np.float64] = np.array(six[:3])
+    along_column: NDArray[np.float64] = np.array(six[3:])
+    lengths = np.linalg.norm(along_row), np.linalg.norm(along_column)
+    if min(lengths) < 0.5:
+        return None
+    along_row, along_column = along_row / lengths[0], along_column / lengths[1]
+    if abs(along_row @ along_column) > 0.02:
+        return None
+    return tuple(np.round(np.concatenate([along_row, along_column]), 12).tolist())
+
+
+def b_value_of(dataset: Dataset) -> float | None:
+    """Return the b-value of a classic MR image: the standard tag, Siemens', GE's, or the sequence name."""
+    value = dataset.get("DiffusionBValue")
+    if value is not None:
+        return float(value)
+    siemens = dataset.get((0x0019, 0x100C))
+    if siemens is not None and dataset.get((0x0019, 0x0010)) is not None:
+        raw = siemens.value
+        return float(raw.decode().strip("\0 ") if isinstance(raw, bytes) else raw)
+    ge = dataset.get((0x0043, 0x1039))
+    if ge is not None:
+        raw = ge.value
+        first = raw.split(b"\\")[0].decode() if isinstance(raw, bytes) else str(_many(raw)[0])
+        # GE adds 1e9 to mark a combined image.
+        return float(int(first) % 1_000_000) if first.strip().lstrip("-").isdigit() else None
+    return b_value_of_name(str(dataset.get("SequenceName") or ""))

@@ -1,0 +1,143 @@
+"""Decode DICOM frames into the values a scan holds."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokeapp.errors import CorruptFileError
+from strokeapp.reading.decoder_process import SHARED
+from strokeapp.reading.dicom_decode import Decoder
+from strokeapp.reading.dicom_headers import PARSE_ERRORS, FileFacts, FrameFacts
+from strokeapp.types import Units
+
+AIR_HU = -1024
+LUMA = np.array([0.299, 0.587, 0.114])
+"""ITU-R BT.601 weights of red, green and blue."""
+
+
+class Measure(Enum):
+    """How stored values become voxel values."""
+
+    HU = auto()
+    """Rescaled, padding as air, nothing below -1024."""
+    INTEGER = auto()
+    """Stored values as they are, int16."""
+    FLOAT = auto()
+    """Rescaled, float32."""
+    GRAY = auto()
+    """Colors to luminance, 8-bit values as they are, uint8."""
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Return the type of the voxels."""
+        return {Measure.HU: np.int16, Measure.INTEGER: np.int16, Measure.FLOAT: np.float32, Measure.GRAY: np.uint8}[
+            self
+        ]
+
+    @property
+    def units(self) -> Units:
+        """Return what the voxels measure."""
+        return {Measure.HU: Units.HU, Measure.GRAY: Units.GRAY}.get(self, Units.ARBITRARY)
+
+
+class FrameReader:
+    """Decode frames: compressed ones in a helper process, the others here."""
+
+    def __init__(self) -> None:
+        self._here = Decoder()
+
+    def stored(self, file: FileFacts, frame: FrameFacts) -> NDArray:
+        """Return stored values, (rows, columns) or (rows, columns, samples).
+
+        Raises:
+            CorruptFileError: The pixels cannot be decoded; the message names the file.
+        """
+        decoder = SHARED if file.compressed else self._here
+        try:
+            image = decoder.decode(file.path, frame.index)
+        except (*PARSE_ERRORS, RuntimeError, CorruptFileError) as error:
+            detail = error.detail if isinstance(error, CorruptFileError) else f"{type(error).__name__}: {error}"
+            raise CorruptFileError(
+                f"{file.label}: the image cannot be decoded; it is damaged or compressed in an unknown way. "
+                "Export it again, uncompressed.",
+                detail=detail,
+            ) from error
+        if image.shape[:2] != (file.rows, file.columns):
+            raise CorruptFileError(f"{file.label}: the image has another size than its header says. Export it again.")
+        return image
+
+    def measured(self, file: FileFacts, frame: FrameFacts, measure: Measure) -> NDArray:
+        """Return one frame (rows, columns) in the values of ``measure``."""
+        image = self.stored(file, frame)
+        if measure is Measure.GRAY:
+            return _gray(image, file)
+        padding = _padding_mask(image, file)
+        image = _without_unused_bits(image, file, padding)
+        if measure is not Measure.HU and file.photometric == "MONOCHROME1":
+            image = _inverted(image, file)
+        if measure is Measure.INTEGER:
+            return image.astype(np.int16)
+        values = image.astype(np.float32) * np.float32(frame.slope) + np.float32(frame.intercept)
+        if measure is Measure.FLOAT:
+            return values
+        values[padding] = AIR_HU
+        # Below air is only padding of the field of view; above int16 only damage.
+        return np.clip(np.rint(values), AIR_HU, np.iinfo(np.int16).max).astype(np.int16)
+
+
+def _padding_mask(image: NDArray, file: FileFacts) -> NDArray[np.bool_]:
+    """Mark padded pixels; the tag may be written signed or unsigned, so bits are compared."""
+    if file.padding is None or image.dtype.kind not in "iu":
+        return np.zeros(image.shape, bool)
+    bits = 8 * image.dtype.itemsize
+    unsigned = image.view(f"u{image.dtype.itemsize}")
+    value = file.padding % 2**bits
+    mask = unsigned == value
+    if file.padding_limit is not None:
+        low, high = sorted((_signed(file.padding, file, bits), _signed(file.padding_limit, file, bits)))
+        mask |= (image >= low) & (image <= high)
+    return mask
+
+
+def _signed(value: int, file: FileFacts, bits: int) -> int:
+    value %= 2**bits
+    return value - 2**bits if file.signed and value >= 2 ** (bits - 1) else value
+
+
+def _without_unused_bits(image: NDArray, file: FileFacts, padding: NDArray[np.bool_]) -> NDArray:
+    """Drop bits above BitsStored (old overlays lie there), unless values stay inside the stored range anyway."""
+    bits = file.bits_stored
+    if image.dtype.kind not in "iu" or bits >= 8 * image.dtype.itemsize:
+        return image
+    low, high = _stored_range(file)
+    outside = ((image < low) | (image > high)) & ~padding
+    if not outside.any():
+        return image
+    kept = image.view(f"u{image.dtype.itemsize}").astype(np.int64) & (2**bits - 1)
+    if file.signed:
+        kept = np.where(kept >= 2 ** (bits - 1), kept - 2**bits, kept)
+    return np.where(padding, image, kept)
+
+
+def _stored_range(file: FileFacts) -> tuple[int, int]:
+    bits = file.bits_stored
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if file.signed else (0, 2**bits - 1)
+
+
+def _inverted(image: NDArray, file: FileFacts) -> NDArray:
+    low, high = _stored_range(file)
+    return (low + high) - image.astype(np.int64)
+
+
+def _gray(image: NDArray, file: FileFacts) -> NDArray[np.uint8]:
+    """Return luminance in 8 bits; palette indices and 16-bit values are stretched to the range they use."""
+    values = image[..., :3] @ LUMA if image.ndim == 3 else image.astype(np.float64)
+    if image.dtype != np.uint8:
+        low, high = values.min(), values.max()
+        values = (values - low) * (255.0 / max(high - low, 1e-9))
+    if file.photometric == "MONOCHROME1":
+        values = 255.0 - values
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

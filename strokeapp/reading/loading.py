@@ -1,0 +1,146 @@
+"""Read the pixels of a chosen series: a scan, or a thumbnail of its middle slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from strokeapp.errors import UnsuitableSeriesError
+from strokeapp.reading.dicom_describe import DicomPlan
+from strokeapp.reading.dicom_pixels import FrameReader
+from strokeapp.reading.inventory import Series
+from strokeapp.reading.nifti import first_volume
+from strokeapp.reading.nifti_describe import NiftiPlan, scaled
+from strokeapp.reading.pictures import PicturePlan, decode, gray
+from strokeapp.types import Geometry, Modality, Scan, Units
+
+Progress = Callable[[float, str], None]
+BRAIN_WINDOW = (0.0, 80.0)
+"""Lowest and highest HU of the brain window, width 80, level 40."""
+
+
+def load(series: Series, *, progress: Progress | None = None) -> Scan:
+    """Read a series into memory.
+
+    Args:
+        series: From ``open_inputs``; its files must still be there.
+        progress: Called with a fraction and a sentence.
+
+    Raises:
+        UnsuitableSeriesError: The series is not viewable.
+        CorruptFileError: Pixels cannot be decoded; the message names the file.
+    """
+    _check_viewable(series)
+    tell = progress or (lambda fraction, text: None)
+    plan = series._plan
+    if isinstance(plan, DicomPlan):
+        voxels, geometry, units = _dicom(plan, tell), plan.geometry, plan.measure.units
+    elif isinstance(plan, NiftiPlan):
+        voxels, geometry, units = _nifti(plan, tell), plan.geometry, _nifti_units(plan)
+    else:
+        voxels, geometry, units = _pictures(plan, tell), None, Units.GRAY
+    voxels = np.ascontiguousarray(voxels)
+    voxels.flags.writeable = False
+    tell(1.0, "Done")
+    return Scan(
+        voxels=voxels, geometry=geometry, modality=series.modality, sequence=series.sequence, units=units,
+        plane=series.plane, description=series.description, flags=series.flags, frames=series.frames,
+        synthetic=series.synthetic,
+    )  # fmt: skip
+
+
+def thumbnail(series: Series, *, size: int = 96) -> NDArray[np.uint8]:
+    """Return the middle slice as a (size, size) picture, in true proportions on black.
+
+    CT is shown in the brain window (width 80, level 40), MR between its 1st and 99.5th percentile. One slice
+    is decoded.
+
+    Args:
+        series: From ``open_inputs``.
+        size: Pixels a side.
+
+    Raises:
+        UnsuitableSeriesError: The series is not viewable.
+        CorruptFileError: The slice cannot be decoded.
+    """
+    _check_viewable(series)
+    plan = series._plan
+    if isinstance(plan, DicomPlan):
+        image, geometry, units = _dicom_slice(plan), plan.geometry, plan.measure.units
+    elif isinstance(plan, NiftiPlan):
+        middle = first_volume(plan.facts)[plan.facts.shape[plan.facts.axes[0]] // 2]
+        image, geometry, units = (
+            plan.turn.slice(scaled(middle, plan.facts, plan.modality)),
+            plan.geometry,
+            _nifti_units(plan),
+        )
+    else:
+        middle = len(plan.paths) // 2
+        image = gray(decode(plan.paths[middle], plan.labels[middle], plan.max_pixels))
+        geometry, units = None, Units.GRAY
+    if series.refusal and series.refusal.code == "localizer":
+        units = Units.ARBITRARY  # a projection: the brain window shows nothing of it
+    return _fit(_windowed(image, units), geometry, size)
+
+
+def _check_viewable(series: Series) -> None:
+    if not series.viewable:
+        reason = series.refusal.message if series.refusal else "This series cannot be shown."
+        code = series.refusal.code if series.refusal else None
+        raise UnsuitableSeriesError(reason, code=code)
+
+
+def _dicom(plan: DicomPlan, tell: Progress) -> NDArray:
+    stack, reader = plan.stack, FrameReader()
+    voxels = np.empty((len(stack.shots), stack.first.rows, stack.first.columns), plan.measure.dtype)
+    for number, shot in enumerate(stack.shots):
+        tell(number / len(stack.shots), f"Reading slice {number + 1} of {len(stack.shots)}")
+        voxels[number] = reader.measured(shot.file, shot.frame, plan.measure)
+    return plan.turn.volume(voxels)
+
+
+def _dicom_slice(plan: DicomPlan) -> NDArray:
+    shot = plan.stack.shots[len(plan.stack.shots) // 2]
+    return plan.turn.slice(FrameReader().measured(shot.file, shot.frame, plan.measure))
+
+
+def _nifti(plan: NiftiPlan, tell: Progress) -> NDArray:
+    tell(0.0, "Reading the volume")
+    return plan.turn.volume(scaled(first_volume(plan.facts), plan.facts, plan.modality))
+
+
+def _nifti_units(plan: NiftiPlan) -> Units:
+    if plan.facts.color:
+        return Units.GRAY
+    return Units.HU if plan.modality is Modality.CT else Units.ARBITRARY
+
+
+def _pictures(plan: PicturePlan, tell: Progress) -> NDArray[np.uint8]:
+    slices = []
+    for number, (path, label) in enumerate(zip(plan.paths, plan.labels, strict=True)):
+        tell(number / len(plan.paths), f"Reading picture {number + 1} of {len(plan.paths)}")
+        slices.append(gray(decode(path, label, plan.max_pixels)))
+    return np.stack(slices)
+
+
+def _windowed(image: NDArray, units: Units) -> NDArray[np.uint8]:
+    if units is Units.GRAY:
+        return image.astype(np.uint8)
+    low, high = BRAIN_WINDOW if units is Units.HU else np.percentile(image, [1.0, 99.5])
+    return np.clip((image - low) * (255.0 / max(high - low, 1e-9)), 0, 255).astype(np.uint8)
+
+
+def _fit(image: NDArray[np.uint8], geometry: Geometry | None, size: int) -> NDArray[np.uint8]:
+    """Scale a slice into a square without distorting it."""
+    row_mm, column_mm = (1.0, 1.0) if geometry is None else geometry.spacing_mm[1:]
+    height, width = image.shape[0] * row_mm, image.shape[1] * column_mm
+    scale = size / max(height, width)
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.array(Image.fromarray(np.ascontiguousarray(image)).resize(shape, Image.Resampling.BILINEAR))
+    square = np.zeros((size, size), np.uint8)
+    top, left = (size - small.shape[0]) // 2, (size - small.shape[1]) // 2
+    square[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return square

@@ -1,0 +1,195 @@
+"""Read NIfTI-1 and NIfTI-2 files, compressed or not, decompressing no more than the header's first volume needs."""
+
+from __future__ import annotations
+
+import gzip
+import warnings
+import zlib
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+from strokeapp.errors import CorruptFileError, GeometryError, LimitError, UnsupportedFileError
+from strokeapp.reading.limits import Limits
+from strokeapp.types import Geometry, QualityFlag, Severity
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+MAX_OFFSET = 64 * 2**20
+"""Bytes of extensions a header may claim before the voxels."""
+THICK = 1.5
+"""An axis is the slice axis if its spacing is this many times that of both others."""
+DAMAGED = "The NIfTI file is damaged or cut off. Copy it again from its source."
+
+
+@dataclass(frozen=True)
+class NiftiFacts:
+    """Hold what a NIfTI header says.
+
+    Args:
+        path: On disk.
+        label: Named as the user gave it.
+        shape: (i, j, k) of one volume.
+        frames: Volumes.
+        dtype: Stored type; a structured type for colors.
+        offset: Byte of the first voxel.
+        slope: Scale, 1 where none is given.
+        intercept: Added after scaling.
+        geometry: LPS mm, slices along ``slice_axis``; rows and columns are the other axes in order (row, column).
+        axes: (slice axis, row axis, column axis) of the stored array.
+        text: Description and auxiliary text of the header, lower case.
+        flags: Noticed in the header.
+    """
+
+    path: Path
+    label: str
+    shape: tuple[int, int, int]
+    frames: int
+    dtype: np.dtype
+    offset: int
+    slope: float
+    intercept: float
+    geometry: Geometry
+    axes: tuple[int, int, int]
+    text: str
+    flags: tuple[QualityFlag, ...]
+
+    @property
+    def color(self) -> bool:
+        """Tell whether voxels are colors."""
+        return self.dtype.names is not None
+
+
+def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
+    """Read and check a NIfTI header.
+
+    Raises:
+        CorruptFileError: Damaged.
+        GeometryError: Zero or negative spacing, or an affine that flattens space.
+        LimitError: More voxels than allowed.
+        UnsupportedFileError: Complex or otherwise unreadable voxel type, or no slices.
+    """
+    try:
+        with closing(_open(path)) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            head = file.read(4)
+            header = _header(head, file)
+            affine, flags = _affine(header)
+            slope, intercept = header.get_slope_inter()
+            dtype = header.get_data_dtype()
+    except (OSError, EOFError, zlib.error, HeaderDataError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(DAMAGED, detail=str(error)) from error
+    shape, frames = _shape(header, limits)
+    if dtype.kind not in "iuf" and dtype.names is None:
+        raise UnsupportedFileError("The NIfTI file holds complex numbers. Save their magnitude and open that.")
+    axes = _axes(affine, shape)
+    return NiftiFacts(
+        path=path, label=label, shape=shape, frames=frames, dtype=dtype, offset=_offset(header),
+        slope=1.0 if slope is None else float(slope), intercept=0.0 if intercept is None else float(intercept),
+        geometry=_geometry(affine, shape, axes), axes=axes, text=_text(header), flags=tuple(flags),
+    )  # fmt: skip
+
+
+def first_volume(facts: NiftiFacts) -> NDArray:
+    """Return the first volume as stored, without scaling, as (slices, rows, columns); a view.
+
+    Raises:
+        CorruptFileError: Fewer voxels than the header says.
+    """
+    count = int(np.prod(facts.shape))
+    try:
+        with closing(_open(facts.path)) as file:
+            file.seek(facts.offset)
+            raw = file.read(count * facts.dtype.itemsize)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorruptFileError(f"{facts.label}: {DAMAGED}", detail=str(error)) from error
+    if len(raw) < count * facts.dtype.itemsize:
+        raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
+    return np.frombuffer(raw, facts.dtype).reshape(facts.shape, order="F").transpose(facts.axes)
+
+
+def _open(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def _header(head: bytes, file: BinaryIO) -> Nifti1Header:
+    file.seek(0)
+    size = {int.from_bytes(head, "little"), int.from_bytes(head, "big")}
+    if 540 in size:
+        return Nifti2Header.from_fileobj(file, check=False)
+    return Nifti1Header.from_fileobj(file, check=False)
+
+
+def _offset(header: Nifti1Header) -> int:
+    offset = int(header["vox_offset"]) or header.single_vox_offset
+    if not header.single_vox_offset <= offset <= MAX_OFFSET:
+        raise CorruptFileError(DAMAGED, detail=f"voxels at byte {offset}")
+    return offset
+
+
+def _shape(header: Nifti1Header, limits: Limits) -> tuple[tuple[int, int, int], int]:
+    """Return the shape of one volume and the number of volumes."""
+    dim = [int(number) for number in header["dim"]]
+    if not 2 <= dim[0] <= 7 or any(number < 1 for number in dim[1 : dim[0] + 1]):
+        raise CorruptFileError(DAMAGED, detail=f"dim {dim}")
+    sizes = [*dim[1 : dim[0] + 1], 1][: max(3, dim[0])]
+    shape = (sizes[0], sizes[1], sizes[2])
+    if shape[0] * shape[1] * shape[2] > limits.voxels:
+        raise LimitError("The NIfTI file has more voxels than this program opens at once. Give a smaller image.")
+    return shape, int(np.prod(sizes[3:], dtype=np.int64))
+
+
+def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag]]:
+    """Return the affine from voxel to LPS mm: sform before qform, as the standard prefers."""
+    dimensions = min(max(int(header["dim"][0]), 2), 3)
+    spacing = np.array(header["pixdim"][1 : dimensions + 1], dtype=np.float64)
+    if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
+        raise GeometryError("The file states a voxel spacing of zero, less or none. Convert the images again.")
+    flags: list[QualityFlag] = []
+    sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
+    if sform and qform and not np.allclose(header.get_sform()[:3, :3], header.get_qform()[:3, :3], atol=0.05):
+        message = "The two orientations stated in the file (sform and qform) disagree; sform was used."
+        flags.append(QualityFlag("orientations_disagree", Severity.WARNING, message))
+    if not (sform or qform):
+        message = "The file does not state its orientation; left and right may be exchanged."
+        flags.append(QualityFlag("unknown_orientation", Severity.WARNING, message))
+    affine = RAS_TO_LPS @ np.asarray(header.get_best_affine(), dtype=np.float64)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.all(np.isfinite(affine)) or lengths.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
+        raise GeometryError("The orientation stated in the file flattens space. Convert the images again.")
+    return affine, flags
+
+
+def _axes(affine: NDArray[np.float64], shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Choose (slice, row, column) axes: the single flat axis, else the clearly thickest, else the one nearest z."""
+    steps = affine[:3, :3]
+    spacing = np.linalg.norm(steps, axis=0)
+    flat = [axis for axis in range(3) if shape[axis] == 1]
+    thickest = int(np.argmax(spacing))
+    if len(flat) == 1:
+        axis = flat[0]
+    elif spacing[thickest] > THICK * np.sort(spacing)[1]:
+        axis = thickest
+    else:
+        axis = int(np.argmax(np.abs(steps[2]) / spacing))
+    row, column = (other for other in range(3) if other != axis)
+    return axis, row, column
+
+
+def _geometry(affine: NDArray[np.float64], shape: tuple[int, int, int], axes: tuple[int, int, int]) -> Geometry:
+    slices, row, column = axes
+    origins = affine[:3, 3] + np.arange(shape[slices])[:, None] * affine[:3, slices]
+    return Geometry(origins, affine[:3, row].copy(), affine[:3, column].copy())
+
+
+def _text(header: Nifti1Header) -> str:
+    parts = (bytes(header[name].item() or b"") for name in ("descrip", "aux_file", "intent_name"))
+    return " ".join(part.decode("latin-1").strip("\0 ") for part in parts).lower()

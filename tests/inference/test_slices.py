@@ -1,0 +1,63 @@
+"""Running a network over slices: order, batches, calibration and pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factories_models import SETTINGS, head_scan, random_network
+from strokeapp.imaging.scan_input import scan_input
+from strokeapp.inference.pooling import study_logit
+from strokeapp.inference.slices import calibrated, run_slices, sigmoid
+from strokeapp.models.registry import FindingSettings
+from strokeapp.types import Modality
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return scan_input(head_scan(slices=5), Modality.CT, size=64, margin=0.04).inputs
+
+
+def test_results_do_not_depend_on_the_batch_and_keep_the_order(inputs):
+    network = random_network()
+    whole = run_slices(network, inputs, Modality.CT, batch=8)
+    for batch in (1, 2):
+        parts = run_slices(network, inputs, Modality.CT, batch=batch)
+        np.testing.assert_allclose(parts.logits, whole.logits, atol=1e-4)
+        np.testing.assert_allclose(parts.maps, whole.maps, atol=2e-3)
+    backward = run_slices(network, inputs[::-1], Modality.CT)
+    np.testing.assert_allclose(backward.logits[::-1], whole.logits, atol=1e-4)
+    assert np.ptp(whole.logits, axis=0).min() > 1e-3, "pictures that differ must not be judged alike"
+
+
+def test_maps_are_probabilities_and_nothing_keeps_a_graph(inputs):
+    outputs = run_slices(random_network(), inputs, Modality.CT)
+    assert outputs.logits.shape == (5, 2) and outputs.maps.shape == (5, 2, 32, 32)
+    assert 0 <= outputs.maps.min() and outputs.maps.max() <= 1
+    assert torch.is_grad_enabled()
+
+
+def test_progress_grows_to_one(inputs):
+    told = []
+    run_slices(random_network(), inputs, Modality.CT, batch=2, progress=told.append)
+    assert told == sorted(told) and len(told) == 3 and told[-1] == 1
+
+
+def test_calibration_is_the_documented_curve():
+    logits = np.array([-3.0, 0.0, 4.0], np.float32)
+    expected = 1 / (1 + np.exp(-(logits / 2.0 - 0.5)))
+    np.testing.assert_allclose(calibrated(logits, FindingSettings(**SETTINGS)), expected, rtol=1e-12)
+
+
+def test_sigmoid_does_not_overflow():
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(sigmoid(np.array([-1e4, 0.0, 1e4])), [0, 0.5, 1])
+
+
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=30))
+def test_study_logit_is_the_mean_of_the_two_highest(values):
+    highest = sorted(values)[-2:]
+    assert study_logit(np.array(values)) == pytest.approx(sum(highest) / len(highest), abs=1e-9)
