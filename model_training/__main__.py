@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import strokeapp
+from model_training.phantom import cli
 from strokeapp.compat import import_torchvision
 from strokeapp.errors import StrokeAppError
 
@@ -35,6 +36,13 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(args.out / "metrics.json")
 
 
+def _figures(args: argparse.Namespace) -> None:
+    from model_training.figures import figures_table
+    from strokeapp.models.registry import find
+
+    print(figures_table(find(args.model)))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -54,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--model", default="auto", help='a shipped network, or "auto": by modality and sequence')
     judge.add_argument("--out", type=Path, required=True)
     judge.set_defaults(run=_evaluate)
+    figures = commands.add_parser("figures", help="print a shipped network's figures as a table")
+    figures.add_argument("model")
+    figures.set_defaults(run=_figures)
+    phantom = commands.add_parser("phantom", help="write the synthetic demonstration studies")
+    cli.add_arguments(phantom)
+    phantom.set_defaults(run=cli.run)
     return parser
 
 
@@ -62,11 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     import_torchvision()
     try:
-        args.run(args)
+        return args.run(args) or 0
     except StrokeAppError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

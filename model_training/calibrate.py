@@ -78,7 +78,12 @@ def study_table(table: pd.DataFrame, finding: Finding, logits: NDArray, *, least
 
 def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
     points = choose_operating_points(labels.astype(int), np.round(probabilities, STORED_DECIMALS))
-    return {name: float(getattr(points, name)) for name in ("high_sensitivity", "balanced", "high_specificity")}
+    balanced = float(points.balanced)
+    return {
+        "high_sensitivity": min(float(points.high_sensitivity), balanced),
+        "balanced": balanced,
+        "high_specificity": max(float(points.high_specificity), balanced),
+    }
 
 
 def settle(table: pd.DataFrame, finding: Finding, logits: NDArray) -> FindingSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_training.augmentation import move, restyle
+from model_training.extra_axial import draw_blood
 from model_training.image_store import ImageStore
 from model_training.loss import Targets
 from model_training.recipe import Recipe
@@ -98,11 +99,11 @@ class BatchSource:
 
     def _transplant(self, gray, i: int, rng: np.random.Generator, findings, subtypes, masks, known):
         """Lay at most one lesion into a slice known to be free of it and without a mask (labels in place)."""
-        for finding, (chance, donors) in self.transplants.items():
+        for finding, chance, lay in self._lesions():
             channel = FINDINGS.index(finding)
-            if not donors or findings[i, channel] != 0 or masks[i].any() or rng.random() >= chance:
+            if findings[i, channel] != 0 or masks[i].any() or rng.random() >= chance:
                 continue
-            result = lay_in(gray, self._pick(donors, rng), rng)
+            result = lay(gray, rng)
             if result is None:
                 continue
             gray, masks[i, channel] = result
@@ -111,6 +112,14 @@ class BatchSource:
                 subtypes[i] = np.nan
             break
         return gray
+
+    def _lesions(self) -> Iterator[tuple[Finding, float, Callable]]:
+        """Yield what may be laid into a slice: drawn blood first, then transplants."""
+        if self.recipe.augmentation.extra_axial > 0:
+            yield Finding.HEMORRHAGIC, self.recipe.augmentation.extra_axial, draw_blood
+        for finding, (chance, donors) in self.transplants.items():
+            if donors:
+                yield finding, chance, lambda gray, rng, donors=donors: lay_in(gray, self._pick(donors, rng), rng)
 
     @staticmethod
     def _pick(donors: list[Donor], rng: np.random.Generator) -> Donor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import math
 import time
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from model_training.dataset import BatchSource
 from model_training.init import initialize
 from model_training.loss import Targets, total_loss
-from model_training.recipe import Recipe
+from model_training.recipe import Augmentation, Recipe
 from strokeapp.models.slice_network import SliceNetwork
 
 
@@ -120,21 +121,52 @@ def train(recipe: Recipe, source: BatchSource, folder: Path, *, label: str) -> T
     state, checkpoint = start(recipe, device), folder / "checkpoint.pt"
     if checkpoint.is_file():
         load_checkpoint(state, checkpoint)
-    while state.epoch < recipe.epochs:
-        _epoch(recipe, source, state, folder, label)
-        state.epoch += 1
-        save_checkpoint(state, checkpoint)
+    for phase in phases(recipe):
+        if state.epoch >= phase.last:
+            continue
+        drawn = dataclasses.replace(source, recipe=dataclasses.replace(recipe, augmentation=phase.augmentation))
+        while state.epoch < phase.last:
+            _epoch(recipe, phase, drawn, state, folder, label)
+            state.epoch += 1
+            save_checkpoint(state, checkpoint)
     return state
 
 
-def _epoch(recipe: Recipe, source: BatchSource, state: TrainingState, folder: Path, label: str) -> None:
+@dataclass(frozen=True)
+class Phase:
+    """Name one cycle of training.
+
+    Args:
+        first, last: Epochs, last excluded.
+        rate: Peak learning rate as a share of the recipe's.
+        augmentation: Of the cycle.
+    """
+
+    first: int
+    last: int
+    rate: float
+    augmentation: Augmentation
+
+
+def phases(recipe: Recipe) -> list[Phase]:
+    """Return the recipe's cycles: the main one and, where there is one, the refinement."""
+    cycles, more = [Phase(0, recipe.epochs, 1.0, recipe.augmentation)], recipe.refinement
+    if more is not None:
+        changed = dataclasses.replace(recipe.augmentation, **more.augmentation)
+        cycles.append(Phase(recipe.epochs, recipe.epochs + more.epochs, more.rate, changed))
+    return cycles
+
+
+def _epoch(recipe: Recipe, phase: Phase, source: BatchSource, state: TrainingState, folder: Path, label: str) -> None:
     per_epoch = recipe.images_per_epoch // recipe.batch
-    steps, begun, total = per_epoch * recipe.epochs, time.perf_counter(), 0.0
+    steps, begun, total = per_epoch * (phase.last - phase.first), time.perf_counter(), 0.0
+    done = state.step
     state.network.train()
     bar = tqdm(source.epoch(state.epoch), total=per_epoch, desc=f"{label} epoch {state.epoch + 1}", mininterval=10)
     count = 0
     for count, (pictures, targets) in enumerate(bar, 1):
-        total += _step(recipe, state, pictures, targets, rate(state.step, steps, recipe))
+        step = (state.epoch - phase.first) * per_epoch + state.step - done
+        total += _step(recipe, state, pictures, targets, phase.rate * rate(step, steps, recipe))
         bar.set_postfix(loss=f"{total / count:.3f}", refresh=False)
     state.seconds += time.perf_counter() - begun
     line = {"epoch": state.epoch, "loss": total / max(1, count), "seconds": round(time.perf_counter() - begun, 1)}

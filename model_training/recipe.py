@@ -37,6 +37,7 @@ class Augmentation:
         contrast, shift, noise: Largest; in gray, 1 = 80 HU in the brain window.
         blur, low_resolution: Probabilities.
         infarct_transplant, bleed_transplant: Probability that a lesion-free slice receives a lesion.
+        extra_axial: Probability that it receives drawn blood along the skull.
     """
 
     rotation_degrees: float = 20.0
@@ -50,6 +51,22 @@ class Augmentation:
     low_resolution: float = 0.2
     infarct_transplant: float = 0.0
     bleed_transplant: float = 0.0
+    extra_axial: float = 0.0
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Add a second, shorter cycle of training with settings of its own.
+
+    Args:
+        epochs: Added to the recipe's.
+        rate: Peak learning rate as a share of the recipe's.
+        augmentation: Settings that differ from the recipe's augmentation.
+    """
+
+    epochs: int
+    rate: float = 0.5
+    augmentation: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,7 @@ class Recipe:
     subtype_weight: float = 0.3
     mask_kinds: dict[str, str] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    refinement: Refinement | None = None
     took: str = ""
 
 
@@ -113,6 +131,9 @@ def recipe_from(raw: dict[str, Any], source: str = "recipe") -> Recipe:
     try:
         values["strata"] = tuple(Stratum(**item) for item in raw.get("strata", []))
         values["augmentation"] = Augmentation(**raw.get("augmentation", {}))
+        if raw.get("refinement"):
+            values["refinement"] = Refinement(**raw["refinement"])
+            dataclasses.replace(values["augmentation"], **values["refinement"].augmentation)
         values["modality"] = Modality(raw.get("modality", ""))
         recipe = Recipe(**values)
         _check(recipe, source)

@@ -17,6 +17,8 @@ from strokeapp.models.registry import CARD, WEIGHTS, Card, read_card, sha256
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Geometry, Modality, Plane, Scan, Sequence, Units
 
+torch.set_num_threads(1)  # tests run beside other work; waiting threads would only slow each other
+
 SETTINGS = {
     "temperature": 2.0,
     "shift": -0.5,

@@ -22,7 +22,8 @@ from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 from strokeapp.types import Attribution, Finding, Scan
 
 STEPS = 32
-"""Steps of the path integral; the completeness gap is below a few percent of the logit's change."""
+"""Steps of the path integral. Measured on 18 slices of nine kinds, both findings: the completeness gap is 8 % of the
+logit's change in the median, 36 % at the ninetieth percentile; the network is far from smooth along the path."""
 SMOOTH_PIXELS = 1.5
 
 

@@ -129,15 +129,19 @@ def brain_in_skull(
     return rule.diameter_mm[0] <= diameter <= rule.diameter_mm[1]
 
 
-def head_slices(scan: Scan, *, rule: SkullRule = RULE) -> NDArray[np.bool_]:
-    """Return (slices,) which slices of a CT or picture show a brain in a skull."""
-    window, spacing = gray_window(scan), scan.spacing_mm
+def head_slices(scan: Scan, *, rule: SkullRule = RULE, most: int = 24) -> NDArray[np.bool_]:
+    """Return which slices of a CT or picture show a brain in a skull.
+
+    Args:
+        scan: Axial.
+        rule: Bounds.
+        most: Of a longer volume, this many evenly spaced slices are looked at.
+    """
+    window, spacing, count = gray_window(scan), scan.spacing_mm, len(scan.voxels)
     pixel = None if spacing is None else spacing[1:]
+    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
     return np.array(
-        [
-            brain_in_skull(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule)
-            for i in range(len(scan.voxels))
-        ]
+        [brain_in_skull(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule) for i in chosen.tolist()]
     )
 
 

@@ -19,7 +19,7 @@ UPLOADER = "_uploader"
 
 def show_open() -> None:
     """Draw the upload box and the demonstration studies."""
-    st.title("Open a head CT or MRI")
+    st.title("Open a head CT or MRI", anchor=False)
     problem = st.session_state.pop("_open_problem", None)
     if problem:
         st.error(problem)
@@ -43,8 +43,8 @@ def show_open() -> None:
 
 
 def _open_uploads(uploads: list) -> None:
-    names = sorted({upload.name.replace("\\", "/").split("/")[0] for upload in uploads})
-    title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    tops = sorted({upload.name.replace("\\", "/").split("/")[0] for upload in uploads})
+    title = tops[0] if len(tops) == 1 else f"{len(uploads)} files"
     _open(title, lambda workspace: workspace.spool(uploads))
 
 
@@ -52,13 +52,14 @@ def _show_demonstrations() -> None:
     studies = demonstrations()
     if not studies:
         return
-    st.subheader("Or open a demonstration study")
+    st.subheader("Or open a demonstration study", anchor=False)
     columns = st.columns(len(studies))
     for column, study in zip(columns, studies, strict=True):
-        with column.container(border=True, height="stretch"):
-            st.markdown(f"**{study.title}**")
-            st.caption(f"{study.modality} · synthetic")
-            st.caption(study.description)
+        with column.container(border=True, height="stretch", vertical_alignment="distribute"):
+            with st.container():
+                st.markdown(f"**{study.title}**")
+                st.caption(f"{study.modality} · synthetic")
+                st.caption(study.description)
             if st.button("Open", key=f"demo-{study.title}", width="stretch"):
                 _open_demonstration(study)
 

@@ -50,7 +50,7 @@ def show_performance(networks: Sequence[Network]) -> None:
     Args:
         networks: Installed ones; with none the page says so.
     """
-    st.title("Performance")
+    st.title("Performance", anchor=False)
     if not networks:
         st.info("No network is installed yet, so there is nothing to measure. Install one with its predictions.")
         return
@@ -226,7 +226,7 @@ def _calls(choice: Choice, sample: Sample, counts: Confusion, threshold: float) 
 
 
 def _by_dataset(source: Source, choice: Choice, threshold: float) -> None:
-    st.subheader("By dataset")
+    st.subheader("By dataset", anchor=False)
     table = data.dataset_table(source, choice, threshold)
     shown = pd.DataFrame({"Dataset": table["dataset"].map(_dataset_name)})
     for name, label in (
@@ -248,14 +248,14 @@ def _lesions(source: Source, choice: Choice, threshold: float) -> None:
     if choice.finding is Finding.HEMORRHAGIC:
         subtypes = subtype_sensitivities(rows, threshold)
         if not subtypes.empty:
-            st.subheader("Sensitivity by subtype")
+            st.subheader("Sensitivity by subtype", anchor=False)
             left, right = st.columns([1.1, 1], gap="medium")
             _chart(left, charts.subtype_figure(subtypes), "Sensitivity by hemorrhage subtype")
             _table(right, _subtype_table(subtypes))
             right.caption(f"Counted by image, flagged from {threshold:.3f} on. One with two subtypes counts for both.")
     dice = dice_table(rows[rows[choice.finding.value] == 1])
     if not dice.empty:
-        st.subheader("Lesion maps")
+        st.subheader("Lesion maps", anchor=False)
         left, right = st.columns([1.1, 1], gap="medium")
         _chart(left, charts.dice_figure(rows[rows[choice.finding.value] == 1]), "Distribution of the Dice overlap")
         _table(right, _dice_shown(dice))
@@ -288,7 +288,7 @@ def _dice_shown(dice: pd.DataFrame) -> pd.DataFrame:
 
 
 def _paper(network: Network, source: Source) -> None:
-    st.subheader("Beside the paper")
+    st.subheader("Beside the paper", anchor=False)
     table = data.paper_of(source, _stored_thresholds(network, source))
     for column, (finding, part) in zip(st.columns(2, gap="medium"), table.groupby("finding"), strict=True):
         _table(column, _paper_shown(finding, part))
@@ -321,7 +321,7 @@ def _downloads(network: Network, source: Source, choice: Choice, sample: Sample,
     curve = reliability(sample.labels, sample.scores)
     tables["calibration"] = _curve_table(curve, "predicted", "observed", "low", "high", "counts")
     tables["paper"] = data.paper_of(source, _stored_thresholds(network, source))
-    st.subheader("Download")
+    st.subheader("Download", anchor=False)
     stem = f"{network.name}-{network.version}-{choice.finding.value}-{choice.dataset}"
     with st.container(horizontal=True):
         for name, table in tables.items():

@@ -6,16 +6,18 @@ import streamlit as st
 
 from strokeapp.inference.words import DISCLAIMER, NAMES, decision, sentence
 from strokeapp.reading import Series
-from strokeapp.types import QualityFlag, Reading, Scan, Severity
+from strokeapp.types import Reading, Scan, Severity
 from strokeapp.ui.state import OpenStudy
 from strokeapp.ui.theme import FINDING_COLORS
 
+MOST_OPEN = 3
+"""More quality notes than these are folded away."""
 QUIET = {Severity.INFO: "gray", Severity.WARNING: "orange", Severity.SEVERE: "red"}
 
 
 def show_reading(study: OpenStudy, series: Series | None, scan: Scan | None) -> None:
     """Draw the button that reads, then probabilities, decision, model and time, or the abstention."""
-    st.subheader("Reading")
+    st.subheader("Reading", anchor=False)
     if series is None:
         return
     outcome = study.outcomes.get(series.key)
@@ -55,7 +57,7 @@ def _show_abstention(message: str) -> None:
 
 def _show_result(reading: Reading, seconds: float) -> None:
     with st.container(border=True):
-        st.markdown(f"#### {decision(reading)}")
+        st.subheader(decision(reading), anchor=False)
         for finding, result in reading.findings.items():
             st.markdown(f"**{NAMES[finding]}**")
             color = FINDING_COLORS[finding] if result.flagged else "#5b6874"
@@ -79,10 +81,7 @@ def _show_flags(scan: Scan) -> None:
     flags = sorted(scan.flags, key=lambda flag: list(Severity).index(flag.severity), reverse=True)
     if not flags:
         return
-    with st.expander(f"Quality: {len(flags)} note{'s' if len(flags) > 1 else ''}", expanded=_worth_opening(flags)):
+    box = st.expander(f"Quality: {len(flags)} notes") if len(flags) > MOST_OPEN else st.container()
+    with box:
         for flag in flags:
-            st.markdown(f":{QUIET[flag.severity]}[{flag.severity.value}] {flag.message}")
-
-
-def _worth_opening(flags: list[QualityFlag]) -> bool:
-    return any(flag.severity is not Severity.INFO for flag in flags)
+            st.caption(f":{QUIET[flag.severity]}[{flag.severity.value.capitalize()}:] {flag.message}")

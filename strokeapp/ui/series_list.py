@@ -20,7 +20,7 @@ MOST_PROBLEMS = 8
 def show_series(study: OpenStudy) -> None:
     """Draw the sidebar: study title, series to choose from, files that could not be used."""
     with st.sidebar:
-        st.subheader(study.title)
+        st.subheader(study.title, anchor=False)
         if st.button("Close study", width="stretch", key="close-study"):
             close_study()
             st.rerun()

@@ -20,7 +20,7 @@ def show_why(study: OpenStudy, series: Series | None, scan: Scan | None) -> None
     if scan is None or outcome is None or outcome.reading is None:
         return
     reading = outcome.reading
-    st.subheader("Why")
+    st.subheader("Why", anchor=False)
     finding = _choose_finding(reading)
     st.segmented_control(
         "Method", list(METHOD_NAMES), format_func=METHOD_NAMES.get, default="LayerGradCam", key="why-method",

@@ -48,7 +48,7 @@ def test_progress_grows_to_one(inputs):
 
 def test_calibration_is_the_documented_curve():
     logits = np.array([-3.0, 0.0, 4.0], np.float32)
-    expected = 1 / (1 + np.exp(-(logits / 2.0 - 0.5)))
+    expected = 1 / (1 + np.exp(-(logits.astype(np.float64) / 2.0 - 0.5)))
     np.testing.assert_allclose(calibrated(logits, FindingSettings(**SETTINGS)), expected, rtol=1e-12)
 
 

@@ -1,0 +1,160 @@
+"""The ways through the app that a clinician and a department lead take, each in a real browser."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from factories import make_ct_series
+
+pytestmark = pytest.mark.browser
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE = 90_000
+
+
+@pytest.fixture(scope="module")
+def address(serve) -> str:
+    """Serve the app itself."""
+    return serve(REPOSITORY / "app.py")
+
+
+@pytest.fixture
+def page(browser, address: str) -> Iterator:
+    """Give the first screen in a browser window of its own."""
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(address)
+    opened.get_by_text("Or open a demonstration study").wait_for()
+    yield opened
+    opened.close()
+
+
+def upload(page, paths: list[Path]) -> None:
+    page.locator("input[type=file]").first.set_input_files(paths)
+
+
+def read(page) -> str:
+    """Press the button and return the text of the reading."""
+    page.get_by_role("button", name="Read this scan").click()
+    page.get_by_text("Why", exact=True).wait_for()
+    return page.get_by_test_id("stMain").inner_text()
+
+
+def settled(page, attribute: str, pattern: str) -> None:
+    page.wait_for_function(
+        """([name, pattern]) => {
+            const find = (root) => {
+                for (const node of root.querySelectorAll('*')) {
+                    if (node.matches('.viewer')) return node;
+                    if (node.shadowRoot) { const inner = find(node.shadowRoot); if (inner) return inner; }
+                }
+                return null;
+            };
+            const viewer = find(document);
+            return viewer !== null && new RegExp(pattern).test(viewer.getAttribute('data-' + name) || '');
+        }""",
+        arg=[attribute, pattern],
+        timeout=PATIENCE,
+    )
+
+
+def test_uploaded_ct_and_dwi_are_listed_read_and_explained(page, shared: Path, screenshots: Path) -> None:
+    case = shared / "cases" / "ct_dwi_acute_ischaemia_dicom"
+    upload(page, sorted(case.glob("*/*.dcm")))
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("2 series found").wait_for()
+    assert sidebar.get_by_text("CT NCCT").count() == 1
+    assert sidebar.get_by_text("MR DWI").count() == 1
+    settled(page, "ready", "true")
+    page.screenshot(path=screenshots / "upload_listed.png")
+    text = read(page)
+    assert re.search(r"operating point 0\.\d\d", text)
+    assert "ct_slice" in text
+    assert "not a medical device" in text
+    assert "tilt" in text
+    page.get_by_role("button", name=re.compile("the highest")).click()
+    settled(page, "overlay", "(?i)grad")
+    page.screenshot(path=screenshots / "upload_explained.png")
+
+
+def test_demonstration_bleed_is_flagged_and_scrolling_is_silent(page, screenshots: Path) -> None:
+    page.get_by_role("button", name="Open", exact=True).nth(1).click()
+    page.get_by_role("button", name="Read this scan").wait_for()
+    text = read(page)
+    assert "flagged" in text and "Nothing flagged" not in text
+    assert "SYNTHETIC" in page.locator(".viewer").inner_text().upper()
+    settled(page, "ready", "true")
+    page.wait_for_load_state("networkidle")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    before = page.locator(".viewer").get_attribute("data-slice")
+    page.locator(".viewer canvas").first.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowUp")
+    page.wait_for_timeout(300)
+    assert page.locator(".viewer").get_attribute("data-slice") != before
+    assert requests == []
+    page.screenshot(path=screenshots / "demonstration_reading.png")
+
+
+def test_demonstration_without_a_lesion_is_not_called_normal(page) -> None:
+    page.get_by_role("button", name="Open", exact=True).first.click()
+    page.get_by_role("button", name="Read this scan").wait_for()
+    text = read(page)
+    assert "Not flagged is not normal" in text
+
+
+def test_flair_without_a_network_is_shown_but_not_read(page, screenshots: Path) -> None:
+    page.get_by_role("button", name="Open", exact=True).nth(4).click()
+    page.get_by_role("button", name="Read this scan").click()
+    page.get_by_text("No reading: abstained").wait_for()
+    settled(page, "ready", "true")
+    page.screenshot(path=screenshots / "abstained.png")
+
+
+def test_bad_files_get_a_sentence_and_the_app_lives_on(page, tmp_path: Path, screenshots: Path) -> None:
+    text = tmp_path / "letter.dcm"
+    text.write_text("Dear colleague, please find enclosed the scan.", encoding="utf-8")
+    upload(page, [text])
+    page.get_by_role("alert").first.wait_for()
+    assert "Traceback" not in page.content()
+    page.screenshot(path=screenshots / "bad_file.png")
+    empty = tmp_path / "empty.zip"
+    empty.write_bytes(b"")
+    upload(page, [empty])
+    page.get_by_role("alert").first.wait_for()
+    page.get_by_role("button", name="Open", exact=True).first.click()
+    page.get_by_role("button", name="Read this scan").wait_for()
+
+
+def test_zip_with_one_bad_file_still_opens_the_series(page, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    make_ct_series(folder, n=4)
+    (folder / "broken.dcm").write_bytes(b"\0" * 10)
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for path in sorted(folder.iterdir()):
+            out.write(path, path.name)
+    upload(page, [archive])
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("1 series found").wait_for()
+    assert sidebar.get_by_text("1 file not used").count() == 1
+    page.get_by_role("button", name="Close study").click()
+    page.get_by_text("Or open a demonstration study").wait_for()
+
+
+def test_performance_page_shows_curves_of_the_shipped_network(page, screenshots: Path) -> None:
+    page.get_by_text("Performance", exact=True).first.click()
+    page.get_by_text("ROC curve").first.wait_for()
+    page.locator(".js-plotly-plot").nth(1).wait_for()
+    text = page.get_by_test_id("stMain").inner_text()
+    assert "out-of-fold" in text
+    assert re.search(r"AUC 0\.\d\d", text)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=screenshots / "performance.png", full_page=True)
