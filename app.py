@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from strokeapp.errors import StrokeAppError
+from strokeapp.ui.guard import enter
 from strokeapp.ui.startup import warm_up
 
 st.set_page_config(page_title="StrokeApp", layout="wide", initial_sidebar_state="expanded")
+enter()
 warm_up()
 page = st.navigation(
     [

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from model_training.calibrate import STORED_DECIMALS, settle
 from model_training.card import build_card
 from model_training.cross_validation import FINAL
-from model_training.manifest import SUBTYPES
+from model_training.manifest import LABELS, SUBTYPES
 from model_training.predict import dice
 from model_training.recipe import Recipe, recipe_from
 from strokeapp.errors import RecipeError
@@ -64,9 +64,7 @@ def collect(run: Path) -> RunResults:
         RecipeError: A part of the run is missing.
     """
     recipe = load_recipe(run)
-    table = pd.read_csv(run / "rows.csv", dtype={"path": str, "patient": str, "group": str}, keep_default_na=True)
-    for name in ("patient", "group", "mask", "presumed"):
-        table[name] = table[name].fillna("")
+    table = _rows(run / "rows.csv")
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}
     fold = table["fold"].to_numpy()
@@ -82,6 +80,12 @@ def collect(run: Path) -> RunResults:
             logits[rows[mine]], overlap_dice[rows[mine]] = values["findings"][mine], dice(values["overlap"])[mine]
         seconds[part] = json.loads((run / part / "facts.json").read_text(encoding="utf-8"))["training_seconds"]
     return RunResults(recipe, table, logits, overlap_dice, seconds)
+
+
+def _rows(path: Path) -> pd.DataFrame:
+    """Read a run's rows: empty labels are not known, and a patient called "NA" stays who they are."""
+    text = dict.fromkeys(("path", "patient", "group", "mask", "presumed", "age", "sex"), str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={name: [""] for name in LABELS})
 
 
 def settle_all(results: RunResults) -> dict[Finding, FindingSettings]:

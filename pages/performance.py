@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from strokeapp.models.registry import installed
+from strokeapp.ui.guard import require_entry
 from strokeapp.ui.performance_view import show_performance
 
+require_entry()
 show_performance(installed())

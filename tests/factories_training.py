@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from factories_models import ellipse, head_hu
 from numpy.typing import NDArray
 
 from factories import make_picture
-from factories_models import ellipse, head_hu
 from model_training.image_store import ImageStore
 from model_training.manifest import LABELS
 from model_training.recipe import Recipe, recipe_from

@@ -7,9 +7,9 @@ import tempfile
 
 import numpy as np
 import pytest
+from factories_models import ellipse, head_scan, install_network
 
 from factories import make_ct_series
-from factories_models import ellipse, head_scan, install_network
 from strokeapp.__main__ import main
 from strokeapp.inference import classify, series
 
@@ -94,7 +94,10 @@ def test_a_bad_file_does_not_cost_the_good_ones(read, good):
     (good / "empty.dcm").touch()
     status, lines, stderr = read(good)
     assert status == 1 and len(lines) == 2
-    assert [line["reading"] is not None for line in sorted(lines, key=lambda one: one["error"] is None)] == [False, True]
+    assert [line["reading"] is not None for line in sorted(lines, key=lambda one: one["error"] is None)] == [
+        False,
+        True,
+    ]
     assert f"{good}/empty.dcm" in stderr
 
 

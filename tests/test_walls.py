@@ -15,6 +15,7 @@ NETWORK_AND_DATABASE = {
     "aiohttp", "asyncpg", "ftplib", "http", "httpx", "psycopg", "pynetdicom", "redis", "requests", "smtplib", "socket",
     "socketserver", "sqlalchemy", "sqlite3", "ssl", "urllib.request", "urllib3", "websockets", "xmlrpc",
 }  # fmt: skip
+IMPORTERS = ("import_module", "importlib.import_module", "__import__")
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 
@@ -49,9 +50,8 @@ def imported(path: Path) -> Iterator[str]:
             module = ".".join(part for part in (base, node.module or "") if part)
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "importlib.import_module", "__import__"):
-            if node.args and isinstance(node.args[0], ast.Constant):
-                yield str(node.args[0].value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in IMPORTERS:
+            yield from (str(value.value) for value in node.args[:1] if isinstance(value, ast.Constant))
 
 
 def is_under(module: str, roots: set[str] | tuple[str, ...]) -> bool:
@@ -59,7 +59,9 @@ def is_under(module: str, roots: set[str] | tuple[str, ...]) -> bool:
 
 
 def offenders(files: list[Path], roots: set[str] | tuple[str, ...]) -> list[str]:
-    return [f"{name_of(path)} imports {module}" for path in files for module in imported(path) if is_under(module, roots)]
+    return [
+        f"{name_of(path)} imports {module}" for path in files for module in imported(path) if is_under(module, roots)
+    ]
 
 
 def below_the_pages() -> list[Path]:
@@ -134,7 +136,9 @@ def swallows(handler: ast.ExceptHandler) -> bool:
     silent = all(
         isinstance(node, ast.Pass | ast.Continue)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        or (isinstance(node, ast.Return) and ast.unparse(node.value or ast.Constant(None)) in ("None", "{}", "[]", "''"))
+        or (
+            isinstance(node, ast.Return) and ast.unparse(node.value or ast.Constant(None)) in ("None", "{}", "[]", "''")
+        )
         for node in handler.body
     )
     return broad and silent

@@ -22,10 +22,7 @@ def show_why(study: OpenStudy, series: Series | None, scan: Scan | None) -> None
     reading = outcome.reading
     st.subheader("Why", anchor=False)
     finding = _choose_finding(reading)
-    st.segmented_control(
-        "Method", list(METHOD_NAMES), format_func=METHOD_NAMES.get, default="LayerGradCam", key="why-method",
-        required=True,
-    )  # fmt: skip
+    st.selectbox("Method", list(METHOD_NAMES), format_func=METHOD_NAMES.get, key="why-method")
     best = top_slice(reading, finding)
     place = "this slice" if len(reading.slices) == 1 else f"slice {best + 1}, the highest"
     asked = st.button(f"Explain {place}", key="explain-top", width="stretch")

@@ -149,6 +149,15 @@ def test_zip_with_one_bad_file_still_opens_the_series(page, tmp_path: Path) -> N
     page.get_by_text("Or open a demonstration study").wait_for()
 
 
+def test_first_visitor_of_a_server_cannot_pass_by_the_entry(serve, browser) -> None:
+    opened = browser.new_page()
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(serve(REPOSITORY / "app.py") + "/performance")
+    opened.get_by_text("Or open a demonstration study").wait_for()
+    assert opened.get_by_test_id("stSidebarNav").count() == 0
+    opened.close()
+
+
 def test_performance_page_shows_curves_of_the_shipped_network(page, screenshots: Path) -> None:
     page.get_by_text("Performance", exact=True).first.click()
     page.get_by_text("ROC curve").first.wait_for()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from factories_models import ellipse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factories_models import ellipse
 from strokeapp.imaging.head_crop import Box, crop, head_box, head_mask, place_back
 
 

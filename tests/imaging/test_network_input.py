@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from factories_models import ellipse, head_hu, head_scan
+
 from strokeapp.imaging.network_input import leveled, network_batch, slice_input
 from strokeapp.imaging.normalize import BRAIN_GRAY, CENTER, LARGEST_SHIFT, MR_LARGEST, MR_MEDIAN, SPREAD, brain_shift
 from strokeapp.imaging.scan_input import scan_input

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from factories_models import head_scan
 from hypothesis import given
 from hypothesis import strategies as st
 
 from factories import slice_geometry
-from factories_models import head_scan
 from strokeapp.imaging.scan_input import Slab, gray_window, plan_slabs, scan_input, slab_gray
 from strokeapp.types import Modality, Units
 
@@ -41,7 +41,9 @@ def test_windows_follow_units():
 
 def test_scan_input_has_one_input_per_slab_and_reports_to_the_end():
     told = []
-    prepared = scan_input(head_scan(slices=12, spacing=(1, 1, 1)), Modality.CT, size=32, margin=0.04, progress=told.append)
+    prepared = scan_input(
+        head_scan(slices=12, spacing=(1, 1, 1)), Modality.CT, size=32, margin=0.04, progress=told.append
+    )
     assert len(prepared.slabs) == len(prepared.inputs) == 3
     assert told == sorted(told) and told[-1] == 1.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from factories_models import head_scan
+
 from strokeapp.errors import StrokeAppError
 from strokeapp.imaging.windows import (
     CT_PRESETS,

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-
 from factories_models import SETTINGS, card_values, head_scan, install_network
+
 from strokeapp.errors import WeightsHashError
 from strokeapp.inference.classify import MAP_SIDE, network_for, read_scan
 from strokeapp.models.registry import WEIGHTS

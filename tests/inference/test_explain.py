@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from factories_models import card_values, head_scan, install_network
 from torch import Tensor, nn
 
-from factories_models import card_values, head_scan, install_network
 from strokeapp.errors import StrokeAppError
 from strokeapp.imaging.normalize import standardize
 from strokeapp.inference.explain import METHODS, FindingLogits, explain, grad_cam, integrated_gradients
@@ -99,7 +99,7 @@ def test_an_explanation_lies_over_the_slice(card, method, finding):
     result = explain(scan, card, method=method, finding=finding, slice_index=1, progress=told.append)
     assert (result.method, result.finding, result.slice_index) == (method, finding, 1)
     assert result.values.shape == (256, 205) and result.values.dtype == np.float32
-    assert 0 <= result.values.min() and result.values.max() <= 1
+    assert result.values.min() >= 0 and result.values.max() <= 1
     assert told == sorted(told) and all(0 <= share <= 1 for share in told)
     again = explain(scan, card, method=method, finding=finding, slice_index=1)
     np.testing.assert_allclose(again.values, result.values, atol=1e-5)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from factories_models import SETTINGS, head_scan, random_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories_models import SETTINGS, head_scan, random_network
 from strokeapp.imaging.scan_input import scan_input
 from strokeapp.inference.pooling import study_logit
 from strokeapp.inference.slices import calibrated, run_slices, sigmoid
@@ -36,7 +36,7 @@ def test_results_do_not_depend_on_the_batch_and_keep_the_order(inputs):
 def test_maps_are_probabilities_and_nothing_keeps_a_graph(inputs):
     outputs = run_slices(random_network(), inputs, Modality.CT)
     assert outputs.logits.shape == (5, 2) and outputs.maps.shape == (5, 2, 32, 32)
-    assert 0 <= outputs.maps.min() and outputs.maps.max() <= 1
+    assert outputs.maps.min() >= 0 and outputs.maps.max() <= 1
     assert torch.is_grad_enabled()
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from factories_models import ellipse, head_hu, head_scan
+
 from strokeapp.imaging.windows import CT_PRESETS, apply_window
 from strokeapp.inference.suitability import brain_in_skull, check, head_slices
 from strokeapp.reading import load, open_inputs

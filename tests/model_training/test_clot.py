@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from factories_models import ellipse
+
 from model_training.clot import clot_inside_ring
 from strokeapp.imaging.normalize import BRAIN_GRAY
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from factories_training import recipe_values, toy_recipe, toy_store, toy_table
+
 from model_training.dataset import BatchSource
 from strokeapp.errors import ManifestError
 from strokeapp.imaging.network_input import leveled
@@ -49,7 +49,7 @@ def test_batches_have_the_documented_shapes():
         assert pictures.shape == (4, 1, 64, 64) and pictures.dtype == torch.float32
         assert targets.findings.shape == (4, 2) and targets.subtypes.shape == (4, 5)
         assert targets.masks.shape == (4, 2, 64, 64) and targets.mask_known.dtype == torch.bool
-        assert 0 <= targets.masks.min() and targets.masks.max() <= 1 + 1e-5
+        assert targets.masks.min() >= 0 and targets.masks.max() <= 1 + 1e-5
 
 
 def test_strata_get_their_shares():

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-
-from factories import make_ct_series, make_picture
 from factories_models import head_hu, install_network
 from factories_training import gray_head, lesion_at, write_manifest
+
+from factories import make_ct_series, make_picture
 from model_training import evaluate as evaluation
 from model_training.__main__ import main
 from model_training.evaluate import evaluate
@@ -45,7 +45,9 @@ def manifest(tmp_path):
     return write_manifest(folder / "manifest.csv", rows)
 
 
-def test_predictions_have_the_documented_columns_and_are_empty_where_nothing_answers(manifest, networks, tmp_path, capsys):
+def test_predictions_have_the_documented_columns_and_are_empty_where_nothing_answers(
+    manifest, networks, tmp_path, capsys
+):
     evaluate(manifest, tmp_path / "out", folder=networks)
     table = pd.read_csv(tmp_path / "out" / "predictions.csv", dtype={"patient": str})
     asked = {
@@ -74,14 +76,19 @@ def test_metrics_are_strict_json_with_counts(manifest, networks, tmp_path):
 def test_dice_of_a_known_lesion_map(manifest, networks, tmp_path, monkeypatch, kind, expected):
     def known_map(network, inputs, modality):
         value = 1.0 if kind == "whole" else 0.0
-        return SliceOutputs(np.zeros((len(inputs), 2), np.float32), np.full((len(inputs), 2, 32, 32), value, np.float16))
+        return SliceOutputs(
+            np.zeros((len(inputs), 2), np.float32), np.full((len(inputs), 2, 32, 32), value, np.float16)
+        )
 
     monkeypatch.setattr(evaluation, "run_slices", known_map)
     found = evaluate(manifest, tmp_path / "out", folder=networks).loc[1, "lesion_dice"]
     if expected is None:
         mask = lesion_at(1).sum()
         box = evaluation.slice_input(gray_head(1), evaluation.Modality.CT, size=64).box
-        rows, columns = (max(0, int(a)) for a in (box.top, box.left)), (min(128, int(a)) for a in (box.bottom, box.right))
+        rows, columns = (
+            (max(0, int(a)) for a in (box.top, box.left)),
+            (min(128, int(a)) for a in (box.bottom, box.right)),
+        )
         (top, left), (bottom, right) = rows, columns
         expected = 2 * mask / (mask + (bottom - top) * (right - left))
         assert found == pytest.approx(expected, rel=0.08)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from factories_training import toy_recipe, toy_store, toy_table, write_toy_manifest
 
 from factories import make_picture
-from factories_training import toy_recipe, toy_store, toy_table, write_toy_manifest
 from model_training.image_store import build_store, open_picture
 from model_training.manifest import read_manifest
 from strokeapp.errors import ManifestError

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from factories_training import toy_recipe, toy_store, toy_table
 from torch import nn
 
-from factories_training import toy_recipe, toy_store, toy_table
 from model_training import loop
 from model_training.dataset import BatchSource
 

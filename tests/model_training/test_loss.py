@@ -77,5 +77,7 @@ def test_total_loss_weighs_its_parts():
     both = known_cross_entropy(output.findings, targets.findings)
     both = both + 0.5 * known_cross_entropy(output.map_findings, targets.findings)
     torch.testing.assert_close(total_loss(output, targets, dense_weight=0, subtype_weight=0), both)
-    expected = both + 2 * lesion_loss(output.maps, masks(), known) + 3 * known_cross_entropy(output.subtypes, targets.subtypes)
+    expected = (
+        both + 2 * lesion_loss(output.maps, masks(), known) + 3 * known_cross_entropy(output.subtypes, targets.subtypes)
+    )
     torch.testing.assert_close(total_loss(output, targets, dense_weight=2, subtype_weight=3), expected)

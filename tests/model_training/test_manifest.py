@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from factories_training import COLUMNS, toy_table, write_manifest, write_toy_manifest
+
 from model_training.manifest import LABELS, REQUIRED, read_manifest
 from strokeapp.errors import ManifestError
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
 from factories_training import toy_recipe, toy_table, write_toy_manifest
+
 from model_training import loop
 from model_training.cross_validation import recipe_rows, run_recipe
-from model_training.package import collect, write_network
+from model_training.package import _rows, collect, write_network
 from strokeapp.errors import RecipeError
 from strokeapp.models.registry import choose, load_network, sha256
 from strokeapp.performance.predictions import read_predictions
@@ -81,7 +81,11 @@ def test_the_card_tells_what_was_done(shipped, run):
     assert card["weights"]["sha256"] == sha256(shipped / "weights.safetensors")
     assert card["training"]["images"] == 21 and card["training"]["external_images"] == 3
     assert card["training"]["per_dataset"] == {"bleeds": 12, "infarcts": 9}
-    assert card["training"]["hardware"] == "two cores" and set(card["training"]["seconds"]) == {"fold0", "fold1", "final"}
+    assert card["training"]["hardware"] == "two cores" and set(card["training"]["seconds"]) == {
+        "fold0",
+        "fold1",
+        "final",
+    }
     assert card["limits"] and set(card["findings"]) == {"hemorrhagic", "ischemic"}
     for settings in card["findings"].values():
         assert all(0 <= value <= 1.001 for value in settings["operating_points"].values())
@@ -93,6 +97,12 @@ def test_stored_predictions_are_what_the_performance_page_reads(shipped):
     np.testing.assert_array_equal(table["ischemic"].to_numpy(), TABLE["ischemic"].to_numpy())
     drawn = (table["dataset"] == "infarcts").to_numpy()
     assert table.loc[~drawn, "lesion_dice"].isna().all() and table.loc[drawn, "lesion_dice"].notna().all()
+
+
+def test_patients_keep_their_names(run, tmp_path):
+    text = (run[2] / "rows.csv").read_text().replace("bleeds-0", "NA").replace("bleeds-1", "007")
+    (tmp_path / "rows.csv").write_text(text)
+    assert list(_rows(tmp_path / "rows.csv")["patient"].unique()[:2]) == ["NA", "007"]
 
 
 def test_a_finished_part_is_not_trained_again(run, monkeypatch):

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+from factories_training import recipe_values, toy_recipe
 
 import model_training
-from factories_training import recipe_values, toy_recipe
 from model_training.recipe import read_recipe, recipe_from
 from strokeapp.errors import RecipeError
 from strokeapp.types import Modality, Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
-
 from factories_models import ellipse
 from factories_training import toy_store, toy_table
+from scipy import ndimage
+
 from model_training.transplant import TISSUE, cut_donor, cut_donors, lay_in
 from strokeapp.imaging.normalize import BRAIN_GRAY
 from strokeapp.types import Finding

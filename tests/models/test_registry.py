@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from factories_models import card_values, install_network, random_network
+
 from strokeapp.errors import ModelError, WeightsHashError, WeightsMissingError
 from strokeapp.models.registry import CARD, WEIGHTS, choose, find, installed, load_network, read_card, sha256
 from strokeapp.types import Modality, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from factories_models import random_network
+
 from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 from strokeapp.types import Finding
 

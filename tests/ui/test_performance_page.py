@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from strokeapp.performance.curves import auc
 from strokeapp.performance.threshold import confusion
 from strokeapp.ui import charts, theme
+from strokeapp.ui.guard import ENTERED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POINTS = {"high_sensitivity": 0.20004, "balanced": 0.45006, "high_specificity": 0.7}
@@ -70,7 +71,9 @@ def page(monkeypatch: pytest.MonkeyPatch):
 
     def run(*networks: FakeCard) -> AppTest:
         monkeypatch.setattr("strokeapp.models.registry.installed", lambda: networks)
-        return AppTest.from_file(str(REPOSITORY / "pages" / "performance.py"), default_timeout=60).run()
+        test = AppTest.from_file(str(REPOSITORY / "pages" / "performance.py"), default_timeout=60)
+        test.session_state[ENTERED] = True
+        return test.run()
 
     return run
 
