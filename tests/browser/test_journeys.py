@@ -149,6 +149,18 @@ def test_zip_with_one_bad_file_still_opens_the_series(page, tmp_path: Path) -> N
     page.get_by_text("Or open a demonstration study").wait_for()
 
 
+def test_folder_is_uploaded_whole(page, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    for number, name in enumerate(("first", "second"), 1):
+        (folder / name).mkdir(parents=True)
+        make_ct_series(folder / name, n=4, series_uid=f"1.2.826.0.1.3680043.8.498.{number}")
+    page.get_by_role("tab", name="Folder").click()
+    page.locator("input[type=file]").nth(1).set_input_files(folder)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("2 series found").wait_for()
+    assert sidebar.get_by_text("export").count() >= 1
+
+
 def test_first_visitor_of_a_server_cannot_pass_by_the_entry(serve, browser) -> None:
     opened = browser.new_page()
     opened.set_default_timeout(PATIENCE)
