@@ -44,8 +44,14 @@ class Workspace:
         """
         tops: dict[Path, None] = {}
         for file in files:
-            target = self._free(self.uploads.joinpath(*safe_parts(file.name)))
-            target.parent.mkdir(parents=True, exist_ok=True)
+            *folders, name = safe_parts(file.name)
+            folder = self.uploads
+            for part in folders:
+                folder = folder / part
+                while folder.is_file():
+                    folder = folder.with_name(f"{folder.name} (folder)")
+            folder.mkdir(parents=True, exist_ok=True)
+            target = self._free(folder / name)
             file.seek(0)
             with target.open("wb") as out:
                 _copy(file, out)

@@ -69,6 +69,12 @@ def test_equal_names_are_numbered(workspace):
     ]  # fmt: skip
 
 
+def test_a_folder_named_like_a_file_does_not_collide_with_it(workspace):
+    paths = workspace.spool([Upload("a", b"1"), Upload("a/b", b"2"), Upload("a/c", b"3")])
+    assert [path.name for path in paths] == ["a", "a (folder)"]
+    assert sorted(path.name for path in paths[1].iterdir()) == ["b", "c"]
+
+
 def test_a_folder_is_one_path_and_files_are_read_from_their_start(workspace):
     upload = Upload("study/b.dcm", b"whole")
     upload.read()
