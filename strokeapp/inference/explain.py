@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -37,6 +38,15 @@ class FindingLogits(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, 2)."""
         return self.network(x).findings
+
+
+def private_view(network: SliceNetwork) -> SliceNetwork:
+    """Return a network of its own modules over the same weights.
+
+    Captum hangs hooks on modules; on the shared network they would fire in readings of other sessions too.
+    """
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    return copy.deepcopy(network, shared)
 
 
 def grad_cam(network: SliceNetwork, x: Tensor, target: int, _progress: Callable[[float], None]) -> Tensor:
@@ -92,7 +102,7 @@ def explain(
         raise StrokeAppError(f"{card.title} does not read {finding.value} stroke, so there is nothing to explain.")
     if not 0 <= slice_index < len(scan.voxels):
         raise StrokeAppError(f"There is no slice {slice_index + 1}; the scan has {len(scan.voxels)}.")
-    network, item = load_network(card), _input(scan, card, slice_index)
+    network, item = private_view(load_network(card)), _input(scan, card, slice_index)
     x = torch.from_numpy(network_batch([item], card.modality)).requires_grad_()
     progress(0.1)
     with torch.enable_grad():

@@ -145,3 +145,22 @@ def test_a_finding_the_network_does_not_read_is_refused(tmp_path):
     one = install_network(tmp_path, values=values | {"findings": {"ischemic": values["findings"]["ischemic"]}})
     with pytest.raises(StrokeAppError, match="hemorrhagic"):
         explain(head_scan(slices=1), one, method="LayerGradCam", finding=Finding.HEMORRHAGIC, slice_index=0)
+
+
+def test_hooks_never_hang_on_the_network_that_other_sessions_read_with(card, monkeypatch):
+    shared = load_network(card)
+    seen = {}
+
+    def spy(network, x, target, progress):
+        seen["network"] = network
+        handle = network.encoder.stages[4].register_forward_hook(lambda *_: None)
+        seen["hooks"] = sum(len(module._forward_hooks) for module in shared.modules())
+        handle.remove()
+        return grad_cam(network, x, target, progress)
+
+    monkeypatch.setitem(METHODS, "LayerGradCam", spy)
+    explain(head_scan(), card, method="LayerGradCam", finding=Finding.HEMORRHAGIC, slice_index=0)
+    assert seen["network"] is not shared
+    assert seen["hooks"] == 0
+    pairs = zip(seen["network"].parameters(), shared.parameters(), strict=True)
+    assert all(mine is theirs for mine, theirs in pairs)
