@@ -74,6 +74,10 @@ class Finding(StrEnum):
     ISCHEMIC = "ischemic"
 
 
+SUBTYPES = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural")
+"""Hemorrhage subtypes, in the order of the networks' outputs and the manifest's columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class QualityFlag:
     """Report one thing a reader must know about a scan.

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from strokeapp.models.lite0 import PYRAMID_CHANNELS, EfficientNetLite0
-from strokeapp.types import Finding
+from strokeapp.types import SUBTYPES, Finding
 
 FINDINGS = (Finding.HEMORRHAGIC, Finding.ISCHEMIC)
-SUBTYPES = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural")
 DECODER_CHANNELS = (96, 64, 48, 32)
 
 

@@ -16,9 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from strokeapp.errors import PerformanceError
-from strokeapp.types import Finding
+from strokeapp.types import SUBTYPES, Finding
 
-SUBTYPES = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural")
 TEXT_COLUMNS = ("path", "patient", "dataset", "fold")
 LABEL_COLUMNS = (*(finding.value for finding in Finding), *SUBTYPES)
 PROBABILITY_COLUMNS = tuple(f"{finding.value}_probability" for finding in Finding)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from strokeapp.errors import UnsuitableSeriesError
+from strokeapp.imaging.windows import CT_PRESETS
 from strokeapp.reading.dicom_describe import DicomPlan
 from strokeapp.reading.dicom_pixels import FrameReader
 from strokeapp.reading.inventory import Series
@@ -18,8 +19,8 @@ from strokeapp.reading.pictures import PicturePlan, decode, gray
 from strokeapp.types import Geometry, Modality, Scan, Units
 
 Progress = Callable[[float, str], None]
-BRAIN_WINDOW = (0.0, 80.0)
-"""Lowest and highest HU of the brain window, width 80, level 40."""
+BRAIN_WINDOW = (CT_PRESETS[0].low, CT_PRESETS[0].high)
+"""Lowest and highest HU of the brain window."""
 
 
 def load(series: Series, *, progress: Progress | None = None) -> Scan:
