@@ -18,7 +18,7 @@ from model_training.manifest import LABELS, read_manifest
 from strokeapp.errors import ManifestError, StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, slice_input
-from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
+from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, slab_gray
 from strokeapp.inference.slices import SliceOutputs, run_slices, slice_probabilities
 from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, find, load_network
 from strokeapp.models.slice_network import FINDINGS
@@ -62,9 +62,8 @@ def open_image(path: Path) -> OpenedImage:
             raise ManifestError(f"{path.name}: {reasons[0] if reasons else 'no image in it.'}")
         scan = load(viewable[0])
     middle = len(scan.voxels) // 2
-    spacing = scan.spacing_mm
     gray = slab_gray(scan, Slab(middle, middle), gray_window(scan))
-    return OpenedImage(gray, spacing[1] / spacing[2] if spacing else 1.0)
+    return OpenedImage(gray, pixel_aspect(scan))
 
 
 def card_for(row, model: str, folder: Path) -> Card | None:

@@ -63,6 +63,12 @@ def gray_window(scan: Scan) -> WindowPreset:
     return percentile_window(scan.voxels)
 
 
+def pixel_aspect(scan: Scan) -> float:
+    """Return row spacing over column spacing; 1 where no geometry is claimed."""
+    spacing = scan.spacing_mm
+    return spacing[1] / spacing[2] if spacing else 1.0
+
+
 def slab_gray(scan: Scan, slab: Slab, window: WindowPreset) -> NDArray[np.float32]:
     """Return the mean of a slab's slices as gray in [0, 1]."""
     voxels = scan.voxels[slab.first : slab.last + 1]
@@ -89,7 +95,7 @@ def scan_input(
     spacing = scan.spacing_mm
     slabs = plan_slabs(len(scan.voxels), spacing[0] if spacing else None)
     window = gray_window(scan)
-    aspect = spacing[1] / spacing[2] if spacing else 1.0
+    aspect = pixel_aspect(scan)
     inputs = []
     for number, slab in enumerate(slabs, 1):
         gray = slab_gray(scan, slab, window)

@@ -119,11 +119,16 @@ def _study(outputs: SliceOutputs, finding: Finding, card: Card) -> FindingResult
     return FindingResult(float(probability), settings.study_threshold)
 
 
+def overlay_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the (rows, columns) in which maps over a slice are kept: at most ``MAP_SIDE`` a side."""
+    factor = min(1.0, MAP_SIDE / max(shape))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
 def lesion_maps(scan: Scan, prepared: ScanInput, outputs: SliceOutputs, card: Card) -> dict[Finding, NDArray[np.uint8]]:
     """Lay the lesion maps back over the scan's slices, at most ``MAP_SIDE`` pixels a side."""
     shape = scan.voxels.shape[1:]
-    factor = min(1.0, MAP_SIDE / max(shape))
-    out = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
+    out = overlay_shape(shape)
     result = {}
     for finding in card.findings:
         channel, volume = FINDINGS.index(finding), np.zeros((len(scan.voxels), *out), np.uint8)

@@ -16,8 +16,8 @@ from strokeapp.errors import StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, network_batch, slice_input
 from strokeapp.imaging.normalize import standardize
-from strokeapp.imaging.scan_input import gray_window, plan_slabs, slab_gray
-from strokeapp.inference.classify import MAP_SIDE
+from strokeapp.imaging.scan_input import gray_window, pixel_aspect, plan_slabs, slab_gray
+from strokeapp.inference.classify import overlay_shape
 from strokeapp.models.registry import Card, load_network
 from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 from strokeapp.types import Attribution, Finding, Scan
@@ -113,7 +113,7 @@ def explain(
 def _input(scan: Scan, card: Card, index: int) -> SliceInput:
     """Return what the network was given for a slice: thin slices were read as part of a slab."""
     spacing = scan.spacing_mm
-    aspect = spacing[1] / spacing[2] if spacing else 1.0
+    aspect = pixel_aspect(scan)
     slabs = plan_slabs(len(scan.voxels), spacing[0] if spacing else None)
     slab = next(slab for slab in slabs if slab.first <= index <= slab.last)
     gray = slab_gray(scan, slab, gray_window(scan))
@@ -124,6 +124,4 @@ def _over_slice(values: NDArray[np.float32], item: SliceInput, scan: Scan) -> ND
     smooth = ndimage.gaussian_filter(values, SMOOTH_PIXELS)
     top = float(np.percentile(smooth, 99.5))
     shape = scan.voxels.shape[1:]
-    factor = min(1.0, MAP_SIDE / max(shape))
-    out = (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
-    return np.clip(place_back(smooth / top if top > 0 else smooth * 0, item.box, shape, out=out), 0, 1)
+    return np.clip(place_back(smooth / top if top > 0 else smooth * 0, item.box, shape, out=overlay_shape(shape)), 0, 1)
