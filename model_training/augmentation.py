@@ -45,6 +45,9 @@ def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) ->
     count, size = len(gray), gray.shape[-1]
     factor = (1 + _uniform(count, -settings.contrast, settings.contrast, generator)).view(-1, 1, 1, 1)
     shift = _uniform(count, -settings.shift, settings.shift, generator).view(-1, 1, 1, 1)
+    if settings.gamma > 0:
+        exponent = _uniform(count, -settings.gamma, settings.gamma, generator).exp().view(-1, 1, 1, 1)
+        gray = BRAIN_GRAY * (gray.clamp_min(0) / BRAIN_GRAY) ** exponent
     air = (gray / 0.15).clamp(0, 1)
     gray = gray + ((gray - BRAIN_GRAY) * (factor - 1) + shift) * air
     blurred = functional.avg_pool2d(functional.pad(gray, (1, 1, 1, 1), mode="replicate"), 3, 1)

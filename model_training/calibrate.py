@@ -18,6 +18,9 @@ from strokeapp.types import Finding
 STORED_DECIMALS = 6
 """Probabilities are stored so; a threshold finer than that would miss the very image it was taken from."""
 
+LEAST_STUDIES = 5
+"""Of either kind; with fewer whole volumes a study is judged as its slices are."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -99,7 +102,10 @@ def settle(table: pd.DataFrame, finding: Finding, logits: NDArray) -> FindingSet
     slices = fit_calibration(logits[known], labels)
     studies = study_table(table, finding, logits)
     pooled, truth = studies["logit"].to_numpy(), studies["label"].to_numpy()
-    whole = fit_calibration(pooled, truth)
+    if min((truth == 1).sum(), (truth == 0).sum()) < LEAST_STUDIES:
+        whole, pooled, truth = slices, logits[known], labels
+    else:
+        whole = fit_calibration(pooled, truth)
     return FindingSettings(
         temperature=slices.temperature,
         shift=slices.shift,

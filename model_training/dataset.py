@@ -13,9 +13,11 @@ from torch import Tensor
 
 from model_training.augmentation import move, restyle
 from model_training.extra_axial import draw_blood
+from model_training.healing import heal
 from model_training.image_store import ImageStore
 from model_training.loss import Targets
 from model_training.recipe import Recipe
+from model_training.scalp import draw_scalp
 from model_training.transplant import Donor, cut_donors, lay_in
 from strokeapp.errors import ManifestError
 from strokeapp.imaging.network_input import leveled
@@ -90,12 +92,27 @@ class BatchSource:
         known = self.store.mask_known[rows].copy()
         for i, row in enumerate(rows):
             gray = leveled(self.store.gray[row] / np.float32(255), self.store.level[row], self.recipe.modality)
-            grays.append(self._transplant(gray, i, rng, findings, subtypes, masks, known))
+            gray = self._heal(gray, i, rng, findings, masks)
+            gray = self._transplant(gray, i, rng, findings, subtypes, masks, known)
+            if rng.random() < self.recipe.augmentation.scalp:
+                gray, masks[i] = draw_scalp(gray, masks[i], rng)
+            grays.append(gray)
         gray, mask = torch.from_numpy(np.stack(grays)[:, None]), torch.from_numpy(masks)
         gray, mask = move(gray, mask, self.recipe.augmentation, generator)
         gray = restyle(gray, self.recipe.augmentation, generator)
         targets = Targets(torch.from_numpy(findings), torch.from_numpy(subtypes), mask, torch.from_numpy(known))
         return standardize(gray), targets
+
+    def _heal(self, gray, i: int, rng: np.random.Generator, findings, masks):
+        """Take a drawn infarct out of a slice (labels in place)."""
+        channel = FINDINGS.index(Finding.ISCHEMIC)
+        if not masks[i, channel].any() or rng.random() >= self.recipe.augmentation.heal:
+            return gray
+        healed = heal(gray, masks[i, channel] > 0.5)
+        if healed is None:
+            return gray
+        findings[i, channel], masks[i, channel] = 0.0, 0.0
+        return healed
 
     def _transplant(self, gray, i: int, rng: np.random.Generator, findings, subtypes, masks, known):
         """Lay at most one lesion into a slice known to be free of it and without a mask (labels in place)."""

@@ -43,11 +43,11 @@ def build_network(recipe: Recipe) -> SliceNetwork:
     return SliceNetwork(pooled=recipe.pooled, top_share=recipe.top_share, dropout=recipe.dropout)
 
 
-def start(recipe: Recipe, device: torch.device) -> TrainingState:
+def start(recipe: Recipe, device: torch.device, *, part: str = "") -> TrainingState:
     """Return the state before the first step."""
     torch.manual_seed(recipe.seed)
     network = build_network(recipe)
-    initialize(network, recipe.init)
+    initialize(network, recipe.init, part=part)
     network = network.to(device, memory_format=torch.channels_last)
     encoder = set(network.encoder.parameters())
     groups = [
@@ -118,7 +118,7 @@ def train(recipe: Recipe, source: BatchSource, folder: Path, *, label: str) -> T
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = best_device()
-    state, checkpoint = start(recipe, device), folder / "checkpoint.pt"
+    state, checkpoint = start(recipe, device, part=label), folder / "checkpoint.pt"
     if checkpoint.is_file():
         load_checkpoint(state, checkpoint)
     for phase in phases(recipe):

@@ -43,6 +43,8 @@ def predict_store(
     batch: int = 48,
 ) -> StorePredictions:
     """Return logits and lesion overlaps of the given rows, in their order."""
+    if not len(rows):
+        return StorePredictions(*(np.zeros((0, *shape), np.float32) for shape in ((2,), (2,), (5,), (2, 3))))
     device = next(network.parameters()).device
     network.eval()
     parts: list[tuple[NDArray, ...]] = []

@@ -38,6 +38,9 @@ class Augmentation:
         blur, low_resolution: Probabilities.
         infarct_transplant, bleed_transplant: Probability that a lesion-free slice receives a lesion.
         extra_axial: Probability that it receives drawn blood along the skull.
+        heal: Probability that an infarct on MR is covered by the mirrored side, which makes a lesion-free slice.
+        scalp: Probability that a brain-extracted MR slice receives a drawn skull and scalp.
+        gamma: Largest logarithm, either way, of an exponent on gray.
     """
 
     rotation_degrees: float = 20.0
@@ -52,6 +55,9 @@ class Augmentation:
     infarct_transplant: float = 0.0
     bleed_transplant: float = 0.0
     extra_axial: float = 0.0
+    heal: float = 0.0
+    scalp: float = 0.0
+    gamma: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,8 @@ def _check(recipe: Recipe, source: str) -> None:
         "strata must not be empty and their datasets must be listed": bool(recipe.strata)
         and {stratum.dataset for stratum in recipe.strata} <= set(recipe.datasets),
         "shares of strata must be positive": all(stratum.share > 0 for stratum in recipe.strata),
-        'init must be "imagenet" or "scratch"': recipe.init in ("imagenet", "scratch"),
+        'init must be "imagenet", "scratch" or "pretrained:FILE"': recipe.init in ("imagenet", "scratch")
+        or recipe.init.startswith("pretrained:"),
         "ema must lie in [0, 1)": 0 <= recipe.ema < 1,
         "findings must name ischemic or hemorrhagic": bool(recipe.findings)
         and set(recipe.findings) <= {"ischemic", "hemorrhagic"},

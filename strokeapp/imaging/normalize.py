@@ -39,10 +39,15 @@ def brain_shift(gray: NDArray[np.float32]) -> float:
 def mr_scale(gray: NDArray[np.float32]) -> float:
     """Return the factor that brings the median of an MR slice's tissue to ``MR_MEDIAN``.
 
-    Tissue is what exceeds a tenth of the 99th percentile; MR values have no unit, so only ratios are kept.
+    Tissue is what exceeds a fifth of the 95th percentile in the middle of the head, where neither scalp nor air
+    lies, so that a slice with its skull and one without come to the same scale; MR values have no unit.
+
+    Args:
+        gray: (rows, columns), at least 0, cropped to the head.
     """
-    top = float(np.percentile(gray, 99))
-    tissue = gray[gray > 0.1 * top]
+    inside = gray[_central_ellipse(gray.shape)]
+    top = float(np.percentile(inside, 95))
+    tissue = inside[inside > 0.2 * top]
     return MR_MEDIAN / float(np.median(tissue)) if top > 0 and tissue.size else 1.0
 
 
