@@ -16,7 +16,9 @@ BRAIN = CT_PRESETS[0]
 SLAB_MM = 5.0
 """Thickness the CT training slices mostly have; thinner slices are averaged to it."""
 THIN_MM = 3.0
-"""Slices from this spacing on are read one by one."""
+"""CT slices from this spacing on are read one by one."""
+MR_SLAB_MM, MR_THIN_MM = 3.0, 1.5
+"""The same for MR, whose training slices are not averaged: only thin 3D acquisitions are."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def scan_input(
         progress: Called with the share done.
     """
     spacing = scan.spacing_mm
-    slabs = plan_slabs(len(scan.voxels), spacing[0] if spacing else None)
+    thick = {} if modality is Modality.CT else {"slab_mm": MR_SLAB_MM, "thin_mm": MR_THIN_MM}
+    slabs = plan_slabs(len(scan.voxels), spacing[0] if spacing else None, **thick)
     window = gray_window(scan)
     aspect = pixel_aspect(scan)
     inputs = []

@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from strokeapp.imaging.head_crop import crop, head_box, head_mask
 from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
+from strokeapp.inference.mr_anatomy import RULE as BRAIN_RULE
+from strokeapp.inference.mr_anatomy import BrainRule, brain_on_slice
 from strokeapp.types import Abstention, Modality, Plane, Scan, Severity, Units
 
 BONE_GRAY = 0.93
@@ -158,7 +160,7 @@ def check(scan: Scan, *, rule: SkullRule = RULE) -> Abstention | None:
     if scan.plane not in (Plane.AXIAL, Plane.UNKNOWN):
         return Abstention("not_axial", f"The slices are {scan.plane.value}; the networks read axial slices only.")
     if scan.modality is Modality.MR:
-        return None
+        return _check_mr(scan)
     if scan.modality is Modality.CT and scan.units is not Units.HU:
         return Abstention("no_hounsfield_units", "The CT values are not in Hounsfield units, so they cannot be read.")
     passed = head_slices(scan, rule=rule)
@@ -168,4 +170,17 @@ def check(scan: Scan, *, rule: SkullRule = RULE) -> Abstention | None:
     return Abstention(
         "not_a_head_ct",
         f"This {what} does not show a brain inside a skull on enough axial slices, so it is not read as a head CT.",
+    )
+
+
+def _check_mr(scan: Scan, *, rule: BrainRule = BRAIN_RULE, most: int = 24) -> Abstention | None:
+    """Return why an MR does not show a head on enough slices, or None."""
+    window, spacing, count = gray_window(scan), scan.spacing_mm, len(scan.voxels)
+    pixel = None if spacing is None else spacing[1:]
+    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    passed = [brain_on_slice(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule) for i in chosen.tolist()]
+    if sum(passed) >= max(1.0, rule.least_slices * len(passed)):
+        return None
+    return Abstention(
+        "not_a_head_mr", "This MR does not show a head on enough axial slices, so it is not read as a head MR."
     )
