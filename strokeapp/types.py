@@ -30,6 +30,8 @@ class Sequence(StrEnum):
     CTA = "CTA"
     DWI = "DWI"
     ADC = "ADC"
+    B0 = "DWI b0"
+    """The unweighted images of a diffusion series: T2-like, never to be read as DWI."""
     FLAIR = "FLAIR"
     T1 = "T1"
     T2 = "T2"
@@ -135,10 +137,14 @@ class Geometry:
 
     @property
     def tilt_degrees(self) -> float:
-        """Return the angle between the slice normal and the line through the slice origins."""
+        """Return the angle between the slice normal and the straight line fitted to the slice origins."""
         if len(self.slice_origins) < 2:
             return 0.0
-        line = self.slice_origins[-1] - self.slice_origins[0]
+        # A fit, not first to last: slices that were shifted sideways are not a tilt.
+        along = self.positions_mm - self.positions_mm.mean()
+        line = along @ (self.slice_origins - self.slice_origins.mean(axis=0))
+        if not np.any(line):
+            return 0.0
         cosine = abs(line @ self.normal) / np.linalg.norm(line)
         return float(np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))))
 

@@ -340,3 +340,92 @@ def _frame_item(geometry: Geometry, index: int, time: int, b_value: float | None
         diffusion.DiffusionBValue = b_value
         group.MRDiffusionSequence = [diffusion]
     return group
+
+
+def stacked_geometry(
+    z_positions: Iterable[float],
+    *,
+    tilt: float = 0.0,
+    flip_rows: bool = False,
+    flip_columns: bool = False,
+    side: int = 128,
+    pixel: float = 1.0,
+    jitter: NDArray[np.float64] | None = None,
+) -> Geometry:
+    """Return square axial slices centered on the table's axis, whichever way rows and columns run (LPS mm).
+
+    Args:
+        z_positions: Table position of each slice's center.
+        tilt: Gantry tilt in degrees about the left-right axis.
+        flip_rows: Rows run to the front.
+        flip_columns: Columns run to the right.
+        side: Rows and columns.
+        pixel: Spacing of both in mm.
+        jitter: (slices, 3) added to the slice origins.
+    """
+    directions = np.array(tilted_orientation(tilt))
+    right = directions[:3] * (-pixel if flip_columns else pixel)
+    down = directions[3:] * (-pixel if flip_rows else pixel)
+    centers = np.array(list(z_positions))[:, None] * np.array([0.0, 0.0, 1.0])
+    origins = centers - (right + down) * (side - 1) / 2
+    return Geometry(origins if jitter is None else origins + jitter, down, right)
+
+
+def csa_header(values: Mapping[str, Iterable[str]]) -> bytes:
+    """Return a Siemens CSA2 header with named values."""
+    raw = b"SV10\4\3\2\1" + np.array([len(values), 77], "<u4").tobytes()
+    for name, items in values.items():
+        items = list(items)
+        raw += name.encode().ljust(64, b"\0") + np.array([len(items)], "<i4").tobytes() + b"FD\0\0"
+        raw += np.array([0, len(items), 77], "<i4").tobytes()
+        for item in items:
+            text = item.encode() + b"\0"
+            raw += np.array([len(text), len(text), 77, len(text)], "<i4").tobytes() + text.ljust(
+                -(-len(text) // 4) * 4, b"\0"
+            )
+    return raw
+
+
+def make_mosaic(
+    path: Path,
+    voxels: NDArray,
+    geometry: Geometry,
+    *,
+    count_tag: bool = True,
+    csa: Mapping[str, Iterable[str]] | None = None,
+    edit: Edit | None = None,
+) -> Path:
+    """Write a volume (slices, rows, columns) as a Siemens mosaic.
+
+    Args:
+        path: To write.
+        voxels: Stored values.
+        geometry: Of the slices, evenly spaced, LPS mm.
+        count_tag: Write the number of images into (0019,100A).
+        csa: Values of the CSA image header; the slice normal unless given.
+        edit: Called with the data set and 0 before it is written.
+    """
+    count, rows, columns = voxels.shape
+    side = int(np.ceil(np.sqrt(count)))
+    picture = np.zeros((side * rows, side * columns), voxels.dtype)
+    for number, image in enumerate(voxels):
+        top, left = number // side * rows, number % side * columns
+        picture[top : top + rows, left : left + columns] = image
+    step = geometry.slice_origins[1] - geometry.slice_origins[0]
+    spacing = float(np.linalg.norm(step))
+    dataset = _dataset(MR_IMAGE, "P1", generate_uid(), generate_uid())
+    _place(dataset, geometry, 0)
+    offset = (side * rows - rows) / 2 * geometry.row_step + (side * columns - columns) / 2 * geometry.column_step
+    dataset.ImagePositionPatient = _decimals(geometry.slice_origins[0] - offset)
+    dataset.Modality, dataset.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    dataset.SpacingBetweenSlices = spacing
+    set_pixels(dataset, picture)
+    normal = [f"{part:.8f}" for part in step / spacing]
+    block = dataset.private_block(0x0029, "SIEMENS CSA HEADER", create=True)
+    block.add_new(0x10, "OB", csa_header({"SliceNormalVector": normal} if csa is None else csa))
+    if count_tag:
+        dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0A, "US", count)
+    if edit:
+        edit(dataset, 0)
+    dataset.save_as(path, enforce_file_format=True)
+    return path

@@ -51,6 +51,9 @@ RULES: tuple[ScoredRule, ...] = (
     ScoredRule(-15, "bone kernel", bone_kernel),
     ScoredRule(-15, "words of another part of the body", lambda s: bool(ELSEWHERE_WORDS & words_of(s.description))),
     ScoredRule(-30, "tags of another part of the body", lambda s: any(f.code == "body_part" for f in s.flags)),
+    ScoredRule(-20, "contrast agent", lambda s: any(f.code == "contrast" for f in s.flags)),
+    # Trace images of a diffusion series are derived and yet the ones to read.
+    ScoredRule(-8, "computed from other images", lambda s: s.derived and s.modality is Modality.CT),
     ScoredRule(-10, "a severe flag", lambda s: any(f.severity is Severity.SEVERE for f in s.flags)),
     ScoredRule(-5, "missing slices", lambda s: any(f.code == "missing_slices" for f in s.flags)),
 )
@@ -58,10 +61,44 @@ SLICE_POINTS = 5.0
 """Points for many slices, reached smoothly: 5 slices give half of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Say where a series stands among the others of its input, and why.
+
+    Args:
+        series: As found.
+        points: Sum of the points of ``reasons``; -inf for a series that must not be read.
+        reasons: (points, statement), the weightiest first; for a refused series its reason alone.
+    """
+
+    series: Series
+    points: float
+    reasons: tuple[tuple[float, str], ...]
+
+
+def reasons(series: Series) -> tuple[tuple[float, str], ...]:
+    """Return the points of a series and what each is given for, the weightiest first."""
+    found = [(rule.points, rule.why) for rule in RULES if rule.holds(series)]
+    slices = f"{series.slices} slices" if series.slices != 1 else "1 slice"
+    found.append((round(SLICE_POINTS * series.slices / (series.slices + 5), 1), slices))
+    return tuple(sorted(found, key=lambda reason: -abs(reason[0])))
+
+
 def score(series: Series) -> float:
     """Return the points of a series."""
     points = sum(rule.points for rule in RULES if rule.holds(series))
     return points + SLICE_POINTS * series.slices / (series.slices + 5)
+
+
+def ranking(inventory: Inventory) -> tuple[Ranked, ...]:
+    """Return every series with its points and reasons: the best to read first, the refused ones last."""
+    ranked = [
+        Ranked(series, score(series), reasons(series))
+        if series.viewable and series.refusal is None
+        else Ranked(series, float("-inf"), ((float("-inf"), series.refusal.message if series.refusal else "no image"),))
+        for series in inventory.series
+    ]
+    return tuple(sorted(ranked, key=lambda one: -one.points))
 
 
 def preselect(inventory: Inventory) -> Series | None:

@@ -19,6 +19,7 @@ from strokeapp.reading.inventory import Problem
 HEAD_BYTES = 600
 QUIET_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "dicomdir", "dirfile", "autorun.inf", "lockfile", "version"}
 QUIET_SUFFIXES = {".txt", ".md", ".json", ".bval", ".bvec", ".tsv", ".csv", ".html", ".htm", ".xml", ".log", ".pdf"}
+B_TABLE = ".bval"
 CLAIMED_SUFFIXES = {".dcm", ".ima", ".nii", ".gz", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".zip"}
 PACKED = {
     b"7z\xbc\xaf\x27\x1c": "7-Zip",
@@ -62,10 +63,11 @@ class Item:
 
 @dataclass
 class Collected:
-    """Hold the files found and the files refused."""
+    """Hold the files found, the files refused, and by label the tables of b-values that lie beside images."""
 
     items: list[Item] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    b_tables: dict[str, Path] = field(default_factory=dict)
 
 
 def collect(
@@ -123,6 +125,8 @@ def _take(file: Path, label: str, workspace: Path, budget: Budget, found: Collec
         return
     if kind is Kind.ZIP:
         _take_archive(file, label, workspace, budget, found)
+    elif kind is None and label.lower().endswith(B_TABLE):
+        found.b_tables[label] = file
     elif kind is not None:
         if not counted:
             budget.spend(size=file.stat().st_size)

@@ -20,6 +20,8 @@ from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Sequence, Se
 UNTURNED = Turn(transpose=False, flip_rows=False, flip_columns=False, reverse=False)
 LOCALIZER_GAP_MM = 15.0
 LOCALIZER_SLICES = 5
+LOWEST_DWI_B = 600.0
+"""Below this diffusion weighting (s/mm²) an infarct and a bright T2 can hardly be told apart."""
 OTHER_BODY_PARTS = {
     "CHEST", "THORAX", "ABDOMEN", "PELVIS", "SPINE", "CSPINE", "TSPINE", "LSPINE", "HEART", "KNEE", "HIP", "SHOULDER",
     "LIVER", "LUNG", "EXTREMITY", "FOOT", "HAND", "WRIST", "ANKLE", "ELBOW", "BREAST", "PROSTATE", "KIDNEY",
@@ -27,7 +29,8 @@ OTHER_BODY_PARTS = {
 REFUSALS = {
     "no_pixels": "There is no image in this object (a report or a presentation). Choose an image series.",
     "too_large": "The series has more voxels than this program opens at once. Give a smaller series.",
-    "mosaic": "The slices are packed into one mosaic picture. Export the series as enhanced DICOM or as NIfTI.",
+    "mosaic": "The slices are packed into one mosaic picture, and the tags do not tell their number, direction or "
+    "distance. Export the series as enhanced DICOM or as NIfTI.",
     "localizer": "This looks like a scout view (localizer): its tags say so, or it is a few images far apart. "
     "Choose the scan itself.",
     "color": "The pixels are colors, not measurements. Give the gray images they were made from.",
@@ -42,6 +45,7 @@ REFUSALS = {
     "time_series": "This holds many time points of the same slices; it is for perfusion, not for a single reading.",
     "unknown_b_value": "Several diffusion images lie at each position and the tags do not tell their b-values. "
     "Give the b = 1000 images alone.",
+    "low_b_value": "The diffusion weighting is too weak to show an infarct reliably. Give the images of b = 1000.",
     "undecodable": "The pixels cannot be decoded. Export the series again, uncompressed.",
 }
 
@@ -55,12 +59,14 @@ class DicomPlan:
         turn: Brings them to the house orientation.
         geometry: After the turn.
         measure: How stored values become voxels.
+        trace: Whether a voxel is the geometric mean of all images at its position (diffusion directions).
     """
 
     stack: Stack
     turn: Turn
     geometry: Geometry | None
     measure: Measure
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +120,16 @@ def _described(stack: Stack, limits: Limits) -> Series:
     measure = _measure(stack, modality, peek)
     sequence = _sequence(stack, modality)
     refusal = _why_not(stack, modality, sequence, geometry, peek, limits)
-    flags.extend(_tag_flags(stack, modality, measure, peek))
+    trace = _is_directional(stack, sequence)
+    flags.extend(_tag_flags(stack, modality, measure, peek, trace))
     viewable = not (refusal and refusal.code in ("no_pixels", "too_large", "mosaic", "undecodable"))
     return Series(
         key=short_key(*stack.identity), source=_source([shot.file for shot in stack.shots]), modality=modality,
         sequence=sequence, description=file.description, slices=len(stack.shots), frames=stack.frames,
         spacing_mm=None if geometry is None else geometry.spacing_mm, plane=plane, synthetic=file.synthetic,
         viewable=viewable, refusal=refusal, flags=tuple(flags), rows=rows, columns=columns, kernel=file.kernel,
-        b_value=stack.shots[0].frame.b_value, _plan=DicomPlan(stack, turn, geometry, measure),
+        b_value=stack.shots[0].frame.b_value, derived="DERIVED" in file.image_type[:1],
+        _plan=DicomPlan(stack, turn, geometry, measure, trace),
     )  # fmt: skip
 
 
@@ -182,11 +190,11 @@ def _measure(stack: Stack, modality: Modality, peek: Peek) -> Measure:
 
 def _sequence(stack: Stack, modality: Modality) -> Sequence:
     file, frame = stack.first, stack.shots[0].frame
-    kind = " ".join(file.image_type[2:])
-    sequence = recognize(modality, kind, file.description, file.protocol, file.sequence_name, b_value=frame.b_value)
+    kinds = " ".join(file.image_type[2:]), " ".join(frame.frame_type.split("|")[0].split("\\")[2:])
+    sequence = recognize(modality, *kinds, file.description, file.protocol, file.sequence_name, b_value=frame.b_value)
     if modality is Modality.CT and sequence is Sequence.NCCT and file.contrast:
         return Sequence.UNKNOWN
-    keeps = (Sequence.DWI, Sequence.ASL, Sequence.PERFUSION, Sequence.ADC)
+    keeps = (Sequence.DWI, Sequence.B0, Sequence.ASL, Sequence.PERFUSION, Sequence.ADC)
     return Sequence.TIME_SERIES if stack.frames > 1 and sequence not in keeps else sequence
 
 
@@ -195,10 +203,10 @@ def _why_not(
 ) -> Refusal | None:
     """Return the first reason against classifying the series."""
     file = stack.first
-    kinds = set(file.image_type)
+    kinds, b_value = set(file.image_type), stack.shots[0].frame.b_value
     reasons = {
         "too_large": file.rows * file.columns * len(stack.shots) > limits.voxels,
-        "mosaic": "MOSAIC" in kinds,
+        "mosaic": "MOSAIC" in kinds and stack.shots[0].frame.tile is None,
         "undecodable": bool(peek.error),
         "localizer": _is_localizer(file, geometry),
         "dose_report": bool(kinds & {"DOSE_INFO", "PATIENT_INFO", "RESULTS", "DOSE"}) or "SCREEN SAVE" in kinds,
@@ -210,10 +218,17 @@ def _why_not(
         "missing_rescale": modality is Modality.CT and not file.rescaled and not peek.hounsfield,
         "constant_image": peek.constant,
         "too_small": min(file.rows, file.columns) < limits.min_scan_side,
-        "unknown_b_value": sequence is Sequence.DWI and stack.frames > 1 and stack.shots[0].frame.b_value is None,
+        "unknown_b_value": sequence is Sequence.DWI and stack.frames > 1 and b_value is None,
+        "low_b_value": sequence is Sequence.DWI and b_value is not None and b_value < LOWEST_DWI_B,
         "time_series": sequence in (Sequence.TIME_SERIES, Sequence.PERFUSION) and stack.frames > 1,
     }
     return next((_refusal(code) for code, holds in reasons.items() if holds), None)
+
+
+def _is_directional(stack: Stack, sequence: Sequence) -> bool:
+    """Tell whether each position holds the same number of images of one known, nonzero diffusion weighting."""
+    known = sequence is Sequence.DWI and stack.shots[0].frame.b_value is not None
+    return known and stack.frames > 1 and len({len(place) for place in stack.places}) == 1
 
 
 def _is_localizer(file: FileFacts, geometry: Geometry | None) -> bool:
@@ -225,7 +240,7 @@ def _is_localizer(file: FileFacts, geometry: Geometry | None) -> bool:
     return bool(0 < gaps.size < LOCALIZER_SLICES and np.median(gaps) > LOCALIZER_GAP_MM)
 
 
-def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek) -> list[QualityFlag]:
+def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek, trace: bool) -> list[QualityFlag]:
     """Report what tags and the middle slice say about the values."""
     file, found = stack.first, []
 
@@ -246,6 +261,8 @@ def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek) -
         warn("eight_bit", "The image was saved with 8 bits; its values are gray levels in an unknown window.")
     if file.color:
         warn("color", "A color image, shown in gray.")
-    if stack.frames > 1:
+    if trace:
+        warn("trace_computed", f"The mean of {stack.frames} diffusion images at each position is shown.", Severity.INFO)
+    elif stack.frames > 1:
         warn("several_frames", f"{stack.frames} images at each position; the first is shown.", Severity.INFO)
     return found

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from pydicom.dataset import Dataset
 
-from strokeapp.reading.dicom_headers import FrameFacts, b_value_of, numbers, unit_orientation
+from strokeapp.reading.dicom_headers import FrameFacts, numbers, unit_orientation
+from strokeapp.reading.diffusion import b_value_of, direction_kind
+from strokeapp.reading.siemens import Mosaic, is_mosaic, mosaic_of
 
 
 def frames_of(dataset: Dataset) -> tuple[FrameFacts, ...]:
-    """Return one entry per frame; positions are centers of first voxels in LPS mm.
+    """Return one entry per slice; positions are centers of first voxels in LPS mm.
+
+    A Siemens mosaic whose tags tell its make-up gives one entry per tile.
 
     Args:
         dataset: Image object; per-frame functional groups are used where it has them.
@@ -21,7 +27,23 @@ def frames_of(dataset: Dataset) -> tuple[FrameFacts, ...]:
         shared = dataset.get("SharedFunctionalGroupsSequence")
         shared = shared[0] if shared else Dataset()
         return tuple(_enhanced_frame(shared, group, index) for index, group in enumerate(per_frame[:count]))
-    return tuple(_classic_frame(dataset, index, count) for index in range(count))
+    frames = tuple(_classic_frame(dataset, index, count) for index in range(count))
+    mosaic = mosaic_of(dataset) if count == 1 and is_mosaic(dataset) else None
+    return frames if mosaic is None else _tiles(frames[0], mosaic)
+
+
+def _tiles(frame: FrameFacts, mosaic: Mosaic) -> tuple[FrameFacts, ...]:
+    """Return one entry per slice of a mosaic; nothing is changed where the frame itself has no place."""
+    if frame.position is None or frame.orientation is None or frame.spacing is None:
+        return (frame,)
+    right, down = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
+    rows, columns = mosaic.offset
+    first = np.array(frame.position) + rows * frame.spacing[0] * down + columns * frame.spacing[1] * right
+    step = mosaic.spacing * np.array(mosaic.normal)
+    return tuple(
+        replace(frame, position=tuple((first + number * step).tolist()), tile=tile)
+        for number, tile in enumerate(mosaic.tiles)
+    )
 
 
 def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
@@ -36,7 +58,7 @@ def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
         intercept=0.0 if intercept is None else float(intercept),
         b_value=b_value_of(dataset),
         echo=_number(dataset, "EchoTime"),
-        frame_type="",
+        frame_type=direction_kind(dataset),
         order=(
             _number(dataset, "TemporalPositionIdentifier") or 0.0,
             _clock(dataset.get("AcquisitionTime") or dataset.get("ContentTime")),
@@ -60,7 +82,8 @@ def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
     kind = macro("MRImageFrameTypeSequence").get("FrameType") or macro("CTImageFrameTypeSequence").get("FrameType")
     slope, intercept = transform.get("RescaleSlope"), transform.get("RescaleIntercept")
     b_value = _number(diffusion, "DiffusionBValue")
-    if b_value is None and str(diffusion.get("DiffusionDirectionality", "")) == "NONE":
+    direction = direction_kind(diffusion)
+    if b_value is None and direction == "NONE":
         b_value = 0.0
     return FrameFacts(
         index=index,
@@ -71,7 +94,7 @@ def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
         intercept=0.0 if intercept is None else float(intercept),
         b_value=b_value,
         echo=_number(echo, "EffectiveEchoTime"),
-        frame_type="\\".join(str(part) for part in kind or ()) + f"|{content.get('StackID', '')}",
+        frame_type="\\".join(str(part) for part in kind or ()) + f"|{content.get('StackID', '')}|{direction}",
         order=(_number(content, "TemporalPositionIndex") or 0.0, 0.0, 0.0, float(index), 0.0),
     )
 

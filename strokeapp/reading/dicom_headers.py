@@ -24,7 +24,7 @@ from pydicom.uid import (
 )
 
 from strokeapp.errors import CorruptFileError, LimitError, StrokeAppError
-from strokeapp.reading.sequence import b_value_of_name
+from strokeapp.reading.siemens import Tile
 from strokeapp.types import Modality
 
 DEFER_BYTES = 64 * 1024
@@ -52,6 +52,7 @@ class FileFacts:
         label: Named as the user gave it.
         patient: Hash of the identifiers, to keep patients apart.
         signed: Pixel representation.
+        rows, columns: Of one slice; of one tile where the file is a mosaic.
         padding: Raw pixel padding value, or None.
         has_pixels: Whether pixel data are in the file.
         compressed: Whether a decoder is needed.
@@ -114,6 +115,7 @@ class FrameFacts:
         echo: Echo time in ms, or None.
         frame_type: Kind of frame where frames of one file differ.
         order: Sorts frames of one position in time.
+        tile: Part of the decoded frame that is this slice, or None for all of it (mosaics).
     """
 
     index: int
@@ -126,6 +128,7 @@ class FrameFacts:
     echo: float | None
     frame_type: str
     order: tuple[float, ...]
+    tile: Tile | None = None
 
 
 def read_header(path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
@@ -236,6 +239,7 @@ def expected_bytes(dataset: Dataset) -> int:
 
 def _facts(dataset: Dataset, path: Path, label: str, has_pixels: bool, frames: tuple[FrameFacts, ...]) -> FileFacts:
     text = _Text(dataset)
+    tile = frames[0].tile if frames else None
     signed = bool(dataset.get("PixelRepresentation") or 0)
     return FileFacts(
         path=path,
@@ -247,8 +251,8 @@ def _facts(dataset: Dataset, path: Path, label: str, has_pixels: bool, frames: t
         sop_class=text("SOPClassUID"),
         modality={"CT": Modality.CT, "MR": Modality.MR}.get(text("Modality"), Modality.OTHER),
         image_type=tuple(str(part).upper() for part in _many(dataset.get("ImageType"))),
-        rows=int(dataset.get("Rows") or 0),
-        columns=int(dataset.get("Columns") or 0),
+        rows=tile.rows if tile else int(dataset.get("Rows") or 0),
+        columns=tile.columns if tile else int(dataset.get("Columns") or 0),
         samples=int(dataset.get("SamplesPerPixel") or 1),
         photometric=text("PhotometricInterpretation"),
         bits_allocated=int(dataset.get("BitsAllocated") or 16),
@@ -333,21 +337,3 @@ def unit_orientation(value: Any) -> tuple[float, ...] | None:
     if abs(along_row @ along_column) > 0.02:
         return None
     return tuple(np.round(np.concatenate([along_row, along_column]), 12).tolist())
-
-
-def b_value_of(dataset: Dataset) -> float | None:
-    """Return the b-value of a classic MR image: the standard tag, Siemens', GE's, or the sequence name."""
-    value = dataset.get("DiffusionBValue")
-    if value is not None:
-        return float(value)
-    siemens = dataset.get((0x0019, 0x100C))
-    if siemens is not None and dataset.get((0x0019, 0x0010)) is not None:
-        raw = siemens.value
-        return float(raw.decode().strip("\0 ") if isinstance(raw, bytes) else raw)
-    ge = dataset.get((0x0043, 0x1039))
-    if ge is not None:
-        raw = ge.value
-        first = raw.split(b"\\")[0].decode() if isinstance(raw, bytes) else str(_many(raw)[0])
-        # GE adds 1e9 to mark a combined image.
-        return float(int(first) % 1_000_000) if first.strip().lstrip("-").isdigit() else None
-    return b_value_of_name(str(dataset.get("SequenceName") or ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._here = Decoder()
+        self._mosaic: tuple[Path, int, NDArray] | None = None
 
     def stored(self, file: FileFacts, frame: FrameFacts) -> NDArray:
         """Return stored values, (rows, columns) or (rows, columns, samples).
@@ -55,9 +57,8 @@ class FrameReader:
         Raises:
             CorruptFileError: The pixels cannot be decoded; the message names the file.
         """
-        decoder = SHARED if file.compressed else self._here
         try:
-            image = decoder.decode(file.path, frame.index)
+            image = self._decoded(file, frame)
         except (*PARSE_ERRORS, RuntimeError, CorruptFileError) as error:
             detail = error.detail if isinstance(error, CorruptFileError) else f"{type(error).__name__}: {error}"
             raise CorruptFileError(
@@ -68,6 +69,15 @@ class FrameReader:
         if image.shape[:2] != (file.rows, file.columns):
             raise CorruptFileError(f"{file.label}: the image has another size than its header says. Export it again.")
         return image
+
+    def _decoded(self, file: FileFacts, frame: FrameFacts) -> NDArray:
+        """Decode a frame, or cut a tile of it; the last mosaic is kept, for its tiles are asked for one by one."""
+        decoder = SHARED if file.compressed else self._here
+        if frame.tile is None:
+            return decoder.decode(file.path, frame.index)
+        if self._mosaic is None or self._mosaic[:2] != (file.path, frame.index):
+            self._mosaic = (file.path, frame.index, decoder.decode(file.path, frame.index))
+        return frame.tile.cut(self._mosaic[2])
 
     def measured(self, file: FileFacts, frame: FrameFacts, measure: Measure) -> NDArray:
         """Return one frame (rows, columns) in the values of ``measure``."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from strokeapp.errors import CorruptFileError
 from strokeapp.reading.dicom_headers import FileFacts, FrameFacts
 from strokeapp.reading.dicom_pixels import FrameReader
+from strokeapp.reading.diffusion import rounded_b
 from strokeapp.types import Geometry, Modality, QualityFlag, Severity
 
 SAME_DIRECTION = 0.01
@@ -33,6 +34,7 @@ class Stack:
 
     Args:
         shots: One per slice, the first time point.
+        places: All shots of each slice, in order of time.
         geometry: Native (not yet turned), LPS mm; None where positions are missing.
         frames: Time points, directions or echoes per position.
         identity: What tells this stack from the others of its series.
@@ -44,6 +46,7 @@ class Stack:
     frames: int
     identity: tuple[object, ...]
     flags: tuple[QualityFlag, ...] = ()
+    places: tuple[tuple[Shot, ...], ...] = ()
 
     @property
     def first(self) -> FileFacts:
@@ -84,7 +87,7 @@ def _identity(file: FileFacts, frame: FrameFacts, each_file: bool) -> tuple[obje
     series: tuple[object, ...] = () if file.series_uid else (file.label,)
     contrast: tuple[object, ...] = (file.kernel,)
     if file.modality is Modality.MR:
-        b_value = None if frame.b_value is None else round(frame.b_value / 50) * 50
+        b_value = None if frame.b_value is None else rounded_b(frame.b_value)
         contrast = (b_value, None if frame.echo is None else round(frame.echo))
     shape = (file.rows, file.columns, file.samples, round(frame.spacing[0], 3), round(frame.spacing[1], 3))
     return (*base, *series, file.image_type, file.sop_class, frame.frame_type, *shape, *contrast)
@@ -127,7 +130,7 @@ def _stacked(shots: list[Shot], identity: tuple[object, ...]) -> Stack:
         if np.median(counts) == 1:
             frames = 1
     chosen = tuple(place[0] for place in places)
-    return Stack(chosen, _geometry(chosen), frames, identity, tuple(flags))
+    return Stack(chosen, _geometry(chosen), frames, identity, tuple(flags), tuple(map(tuple, places)))
 
 
 def _places(shots: list[Shot], normal: NDArray[np.float64]) -> list[list[Shot]]:

@@ -97,6 +97,7 @@ def quality_flags(
     tilt_from_degrees: float = 1.0,
     gap_tolerance: float = 0.1,
     jump_from_mm: float = 1.0,
+    severe_missing_from: float = 0.25,
 ) -> tuple[QualityFlag, ...]:
     """Report tilt, missing slices, uneven spacing and slices shifted sideways.
 
@@ -105,6 +106,7 @@ def quality_flags(
         tilt_from_degrees: Smallest angle between slice normal and the line of the slices that is reported.
         gap_tolerance: Part of the median gap by which a gap may differ from it.
         jump_from_mm: Smallest sideways departure from the line of the slices that is reported.
+        severe_missing_from: Part of the slices that must be missing for the loss to be severe.
     """
     flags: list[QualityFlag] = []
     if len(geometry.slice_origins) < 2:
@@ -113,7 +115,7 @@ def quality_flags(
     if tilt >= tilt_from_degrees:
         message = f"Slices are tilted by {tilt:.1f}° against the line they are stacked along (gantry tilt)."
         flags.append(QualityFlag("gantry_tilt", Severity.INFO, message))
-    flags.extend(_gap_flags(geometry.slice_gaps_mm, gap_tolerance))
+    flags.extend(_gap_flags(geometry.slice_gaps_mm, gap_tolerance, severe_missing_from))
     jump = _largest_jump(geometry)
     if jump >= jump_from_mm:
         message = f"Slices are shifted sideways against each other by up to {jump:.1f} mm."
@@ -121,7 +123,7 @@ def quality_flags(
     return tuple(flags)
 
 
-def _gap_flags(gaps: NDArray[np.float64], tolerance: float) -> list[QualityFlag]:
+def _gap_flags(gaps: NDArray[np.float64], tolerance: float, severe_from: float) -> list[QualityFlag]:
     """Tell whole missing slices (gaps that are multiples of the median) from uneven spacing."""
     usual = float(np.median(gaps))
     ratio = gaps / usual
@@ -134,11 +136,13 @@ def _gap_flags(gaps: NDArray[np.float64], tolerance: float) -> list[QualityFlag]
         uneven, holes = uneven | holes, np.zeros_like(holes)
     if holes.any():
         missing = int((nearest[holes] - 1).sum())
+        severe = missing >= severe_from * (missing + len(gaps) + 1)
+        severity = Severity.SEVERE if severe else Severity.WARNING
         message = (
             f"{missing} slice(s) seem to be missing: a gap of {gaps[holes].max():.1f} mm "
             f"where slices are {usual:.1f} mm apart."
         )
-        flags.append(QualityFlag("missing_slices", Severity.WARNING, message))
+        flags.append(QualityFlag("missing_slices", severity, message))
     if uneven.any():
         message = f"Slices are unevenly spaced: {gaps.min():.1f} to {gaps.max():.1f} mm apart."
         flags.append(QualityFlag("variable_spacing", Severity.WARNING, message))

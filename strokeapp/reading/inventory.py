@@ -65,6 +65,7 @@ class Series:
         columns: Columns of a slice as it will be shown.
         kernel: CT convolution kernel or empty.
         b_value: Diffusion weighting in s/mm², or None.
+        derived: Computed from other images, as the image type says.
     """
 
     key: str
@@ -84,6 +85,7 @@ class Series:
     columns: int = 0
     kernel: str = ""
     b_value: float | None = None
+    derived: bool = False
     _plan: Any = field(default=None, repr=False, compare=False)
 
 

@@ -12,8 +12,9 @@ from strokeapp.errors import UnsuitableSeriesError
 from strokeapp.imaging.windows import CT_PRESETS
 from strokeapp.reading.dicom_describe import DicomPlan
 from strokeapp.reading.dicom_pixels import FrameReader
+from strokeapp.reading.diffusion import trace_of
 from strokeapp.reading.inventory import Series
-from strokeapp.reading.nifti import first_volume
+from strokeapp.reading.nifti import volumes
 from strokeapp.reading.nifti_describe import NiftiPlan, scaled
 from strokeapp.reading.pictures import PicturePlan, decode, gray
 from strokeapp.types import Geometry, Modality, Scan, Units
@@ -72,7 +73,7 @@ def thumbnail(series: Series, *, size: int = 96) -> NDArray[np.uint8]:
     if isinstance(plan, DicomPlan):
         image, geometry, units = _dicom_slice(plan), plan.geometry, plan.measure.units
     elif isinstance(plan, NiftiPlan):
-        middle = first_volume(plan.facts)[plan.facts.shape[plan.facts.axes[0]] // 2]
+        middle = next(volumes(plan.facts, plan.volumes))[plan.facts.shape[plan.facts.axes[0]] // 2]
         image, geometry, units = (
             plan.turn.slice(scaled(middle, plan.facts, plan.modality)),
             plan.geometry,
@@ -99,7 +100,9 @@ def _dicom(plan: DicomPlan, tell: Progress) -> NDArray:
     voxels = np.empty((len(stack.shots), stack.first.rows, stack.first.columns), plan.measure.dtype)
     for number, shot in enumerate(stack.shots):
         tell(number / len(stack.shots), f"Reading slice {number + 1} of {len(stack.shots)}")
-        voxels[number] = reader.measured(shot.file, shot.frame, plan.measure)
+        every = stack.places[number] if plan.trace else (shot,)
+        images = (reader.measured(one.file, one.frame, plan.measure) for one in every)
+        voxels[number] = trace_of(images) if plan.trace else next(images)
     return plan.turn.volume(voxels)
 
 
@@ -110,7 +113,8 @@ def _dicom_slice(plan: DicomPlan) -> NDArray:
 
 def _nifti(plan: NiftiPlan, tell: Progress) -> NDArray:
     tell(0.0, "Reading the volume")
-    return plan.turn.volume(scaled(first_volume(plan.facts), plan.facts, plan.modality))
+    images = (scaled(one, plan.facts, plan.modality) for one in volumes(plan.facts, plan.volumes))
+    return plan.turn.volume(trace_of(images) if plan.trace else next(images))
 
 
 def _nifti_units(plan: NiftiPlan) -> Units:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import warnings
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,22 +97,27 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
     )  # fmt: skip
 
 
-def first_volume(facts: NiftiFacts) -> NDArray:
-    """Return the first volume as stored, without scaling, as (slices, rows, columns); a view.
+def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[NDArray]:
+    """Yield volumes as stored, without scaling, as (slices, rows, columns); views.
+
+    Args:
+        facts: Of the header.
+        numbers: Ascending; the file is read once and no further than the last of them.
 
     Raises:
         CorruptFileError: Fewer voxels than the header says.
     """
-    count = int(np.prod(facts.shape))
+    size = int(np.prod(facts.shape)) * facts.dtype.itemsize
     try:
         with closing(_open(facts.path)) as file:
-            file.seek(facts.offset)
-            raw = file.read(count * facts.dtype.itemsize)
+            for number in numbers:
+                file.seek(facts.offset + number * size)
+                raw = file.read(size)
+                if len(raw) < size:
+                    raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
+                yield np.frombuffer(raw, facts.dtype).reshape(facts.shape, order="F").transpose(facts.axes)
     except (OSError, EOFError, zlib.error) as error:
         raise CorruptFileError(f"{facts.label}: {DAMAGED}", detail=str(error)) from error
-    if len(raw) < count * facts.dtype.itemsize:
-        raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
-    return np.frombuffer(raw, facts.dtype).reshape(facts.shape, order="F").transpose(facts.axes)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 from strokeapp.errors import StrokeAppError
 from strokeapp.reading import dicom_describe, nifti_describe, pictures
 from strokeapp.reading.archive import Budget
-from strokeapp.reading.collect import Collected, Item, Kind, collect
+from strokeapp.reading.collect import B_TABLE, Collected, Item, Kind, collect
 from strokeapp.reading.dicom_headers import FileFacts, read_header
+from strokeapp.reading.diffusion import b_table
 from strokeapp.reading.inventory import Inventory, Problem, Series
 from strokeapp.reading.limits import Limits
 from strokeapp.reading.nifti import read_facts
@@ -76,7 +78,10 @@ def _nifti(found: Collected, limits: Limits, problems: list[Problem], tell: Prog
     for item in _items(found, Kind.NIFTI):
         tell(0.8, f"Reading {item.label}")
         try:
-            series.append(nifti_describe.describe(read_facts(item.path, item.label, limits), limits))
+            facts = read_facts(item.path, item.label, limits)
+            table = found.b_tables.get(re.sub(r"\.nii(\.gz)?$", B_TABLE, item.label, flags=re.IGNORECASE))
+            b_values = None if table is None else b_table(table)
+            series.extend(nifti_describe.describe(facts, limits, b_values=b_values))
         except StrokeAppError as error:
             problems.append(Problem.from_error(item.label, error))
     return series

@@ -91,8 +91,8 @@ def recognize(modality: Modality, *texts: str, b_value: float | None = None) -> 
 
 
 def _without_b0(sequence: Sequence, b_value: float | None) -> Sequence:
-    """Call the b = 0 images of a diffusion series what they are: T2-weighted."""
-    return Sequence.T2 if sequence is Sequence.DWI and b_value is not None and b_value < SMALLEST_B else sequence
+    """Call the b = 0 images of a diffusion series what they are, so that no network reads them as DWI."""
+    return Sequence.B0 if sequence is Sequence.DWI and b_value is not None and b_value < SMALLEST_B else sequence
 
 
 def b_value_of_name(*texts: str) -> float | None:

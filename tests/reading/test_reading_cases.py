@@ -94,7 +94,7 @@ def test_isles_case(case):
 
 def test_clinical_dwi_with_skull(case):
     found = by_sequence(case("mr_dwi_skull_on_nifti"))
-    assert set(found) == {Sequence.DWI, Sequence.T2}
+    assert set(found) == {Sequence.DWI, Sequence.B0}
     assert load(found[Sequence.DWI]).voxels.shape == (30, 256, 256)
 
 

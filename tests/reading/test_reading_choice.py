@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from strokeapp.reading import Inventory, Refusal, Series, preselect
+from strokeapp.reading import Inventory, Refusal, Series, preselect, ranking
 from strokeapp.reading.choice import bone_kernel
 from strokeapp.reading.sequence import b_value_of_name, recognize
-from strokeapp.types import Modality, Plane, Sequence
+from strokeapp.types import Modality, Plane, QualityFlag, Sequence, Severity
 
 
 def series(key, *, modality=Modality.CT, sequence=Sequence.NCCT, slices=30, refused=False, **options):
@@ -54,6 +54,23 @@ def test_b_value_near_1000_wins():
     assert chosen(low, high) == "high"
 
 
+def test_plain_and_acquired_win_over_contrast_and_computed():
+    contrast = QualityFlag("contrast", Severity.WARNING, "")
+    assert chosen(series("contrast", flags=(contrast,), slices=200), series("plain")) == "plain"
+    assert chosen(series("reformatted", derived=True, slices=200), series("acquired")) == "acquired"
+    trace = mr("trace", Sequence.DWI, derived=True, b_value=1000.0)
+    assert chosen(trace, mr("other", Sequence.DWI)) == "trace"
+
+
+def test_the_ranking_gives_every_series_its_place_and_reasons():
+    several = (series("scout", refused=True), mr("t1", Sequence.T1), series("bone", kernel="H60s"), series("ct"))
+    ranked = ranking(Inventory(several, ()))
+    assert [one.series.key for one in ranked] == ["ct", "bone", "t1", "scout"]
+    assert ranked[0].reasons[0] == (100, "plain CT") and (-15, "bone kernel") in ranked[1].reasons
+    assert sum(points for points, _ in ranked[1].reasons) == pytest.approx(ranked[1].points, abs=0.05)
+    assert ranked[0].series is preselect(Inventory(several, ()))
+
+
 @pytest.mark.parametrize(
     ("kernel", "bone"),
     [("H30s", False), ("H70h", True), ("Hr40f", False), ("J30s", False), ("BONEPLUS", True), ("", False)],
@@ -91,7 +108,7 @@ def test_ct_descriptions_and_b_values():
     assert recognize(Modality.CT, "CTA Circle of Willis") is Sequence.CTA
     assert recognize(Modality.CT, "CT Perfusion 5.0") is Sequence.PERFUSION
     assert recognize(Modality.MR, "ep2d", b_value=1000.0) is Sequence.DWI
-    assert recognize(Modality.MR, "DWI", b_value=0.0) is Sequence.T2
+    assert recognize(Modality.MR, "DWI", b_value=0.0) is Sequence.B0
     assert recognize(Modality.OTHER, "DWI") is Sequence.UNKNOWN
     assert [b_value_of_name(name) for name in ("*ep_b1000t", "sub_b0", "b7_flair", "web2", "DWI_b=800")] == [
         1000.0, 0.0, None, None, 800.0,

@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.uid import JPEGLSLossless, RLELossless, generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless, generate_uid
 
 from factories import (
     AXIAL,
@@ -166,7 +166,7 @@ def test_b_values_become_series_of_their_own(tmp_path, opened):
         )  # fmt: skip
     found = {series.b_value: series for series in opened().series}
     assert {b: (s.slices, s.frames) for b, s in found.items()} == {0.0: (4, 1), 1000.0: (4, 1)}
-    assert found[1000.0].sequence is Sequence.DWI and found[0.0].sequence is Sequence.T2
+    assert found[1000.0].sequence is Sequence.DWI and found[0.0].sequence is Sequence.B0
 
 
 def test_padding_is_air_and_rescale_is_applied(tmp_path, opened):
@@ -390,3 +390,36 @@ def test_damaged_pixels_raise_a_typed_error_that_names_the_file(tmp_path, opened
     files[0].write_bytes(content)
     with pytest.raises(StrokeAppError, match=r"in/0000\.dcm"):
         load(series)
+
+
+def test_deflated_data_sets_read_the_same_and_bombs_are_refused(tmp_path, opened):
+    hu = sphere(slice_geometry(3), 64, 64, center=(0.0, 0.0, 5.0), radius=20.0)
+    files = make_ct_series(tmp_path / "in", hu=hu)
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        dataset.save_as(path)
+    np.testing.assert_array_equal(load(only(opened())).voxels, hu)
+    assert max(path.stat().st_size for path in files) < 4000 < hu[0].nbytes
+    small = opened(limits=Limits(file_bytes=4000))
+    assert not small.series and {problem.code for problem in small.problems} == {"too_large"}
+
+
+def test_a_padding_range_is_air(tmp_path, opened):
+    def edit(dataset, _):
+        image = np.frombuffer(dataset.PixelData, np.int16).reshape(64, 64).copy()
+        image[0, :4] = [-2000, -1900, -1800, -1700]
+        set_pixels(dataset, image)
+        dataset.PixelPaddingValue, dataset.PixelPaddingRangeLimit = -2000, -1750
+        dataset.RescaleSlope, dataset.RescaleIntercept = 1, 2000
+
+    make_ct_series(tmp_path / "in", n=3, edit=edit)
+    assert load(only(opened())).voxels[0, 0, :4].tolist() == [-1024, -1024, -1024, 300]
+
+
+def test_a_directory_file_beside_the_images_changes_nothing(tmp_path, opened):
+    """A DICOMDIR names files; the files themselves are read, wherever it says they lie."""
+    make_ct_series(tmp_path / "in" / "IMAGES", n=3, names=["I1", "I2", "I3"])
+    (tmp_path / "in" / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"../../../etc/passwd")
+    inventory = opened()
+    assert only(inventory).slices == 3 and not inventory.problems

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from factories import slice_geometry, voxel_positions
 from strokeapp.reading.geometry import canonical, quality_flags
-from strokeapp.types import Geometry, Plane
+from strokeapp.types import Geometry, Plane, Severity
 
 
 def codes(geometry):
@@ -53,6 +53,15 @@ def test_flags_of_regular_missing_uneven_and_shifted_slices():
     assert codes(slice_geometry(0, z_positions=[*range(0, 40, 4), *range(40, 120, 8)])) == ["variable_spacing"]
     assert codes(slice_geometry(0, z_positions=[0, 5, 10, 13, 18, 23])) == ["variable_spacing"]
     assert codes(slice_geometry(0, z_positions=[0, 9.07, 18.0, 27.07, 36.0])) == []
+    swaying = slice_geometry(10)
+    swaying.slice_origins[:, 1] += np.array([0, 0, 0, 0, 2, 0, 0, 0, 0, 1.5])
+    assert codes(swaying) == ["shifted_slices"]
     shifted = slice_geometry(6)
     shifted.slice_origins[3, 0] += 8.0
     assert "shifted_slices" in codes(shifted)
+
+
+def test_a_quarter_of_the_slices_missing_is_severe():
+    few = quality_flags(slice_geometry(0, z_positions=[0, 5, 10, 20, 25, 30]))
+    many = quality_flags(slice_geometry(0, z_positions=[0, 5, 10, 15, 20, 25, 50, 55, 60, 65]))
+    assert [flag.severity for flag in (*few, *many)] == [Severity.WARNING, Severity.SEVERE]

@@ -103,7 +103,7 @@ def test_ct_is_told_by_air_and_bone(tmp_path):
         ("sub-1_ADC", Sequence.ADC),
         ("sub-1_FLAIR", Sequence.FLAIR),
         ("sub-1_T1w", Sequence.T1),
-        ("sub-1_b0", Sequence.T2),
+        ("sub-1_b0", Sequence.B0),
         ("sub-1_asl", Sequence.ASL),
         ("sub-1_cbf", Sequence.PERFUSION),
         ("case_b1000", Sequence.DWI),
