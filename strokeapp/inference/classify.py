@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.scan_input import ScanInput, scan_input
 from strokeapp.inference.pooling import study_logit
-from strokeapp.inference.slices import SliceOutputs, run_slices, sigmoid, slice_probabilities
+from strokeapp.inference.slices import SliceOutputs, calibrated, run_slices, sigmoid, slice_probabilities
 from strokeapp.inference.suitability import check
 from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, load_network
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.types import Abstention, Finding, FindingResult, Modality, Reading, Scan, Sequence, SliceReading
 
 MAP_SIDE = 256
+SMALLEST_HEAD_MM = 75.0
+"""An MR slice whose head is smaller shows the vertex or the neck; the networks were not trained on such."""
 Progress = Callable[[float, str], None]
 
 
@@ -78,11 +80,12 @@ def read_scan(scan: Scan, *, progress: Progress | None = None, folder: Path = WE
         network, prepared.inputs, card.modality, progress=lambda p: report(0.3 + 0.6 * p, "Reading slices")
     )
     read = time.perf_counter()
-    maps = lesion_maps(scan, prepared, outputs, card)
+    legible = legible_slabs(scan, prepared)
+    maps = lesion_maps(scan, prepared, outputs, card, legible=legible)
     report(1.0, "Done")
     seconds = {"check": checked - begun, "prepare": ready - checked, "network": read - ready}
     seconds |= {"maps": time.perf_counter() - read, "total": time.perf_counter() - begun}
-    return _assemble(scan, card, prepared, outputs, maps, seconds)
+    return _assemble(scan, card, prepared, outputs, maps, seconds, legible)
 
 
 def _assemble(
@@ -92,28 +95,46 @@ def _assemble(
     outputs: SliceOutputs,
     maps: Mapping[Finding, NDArray[np.uint8]],
     seconds: Mapping[str, float],
+    legible: NDArray[np.bool_],
 ) -> Reading:
-    per_slab = slice_probabilities(outputs, card)
+    per_slab = {
+        finding: np.where(legible, values, np.nan) for finding, values in slice_probabilities(outputs, card).items()
+    }
     slab_of = np.repeat(np.arange(len(prepared.slabs)), [s.last - s.first + 1 for s in prepared.slabs])
     per_slice = {finding: values[slab_of] for finding, values in per_slab.items()}
     slices = tuple(
         SliceReading(index, *(_at(per_slice.get(finding), index) for finding in FINDINGS))
         for index in range(len(scan.voxels))
     )
-    findings = {finding: _study(outputs, finding, card) for finding in card.findings}
+    findings = {finding: _study(outputs.logits[legible], finding, card) for finding in card.findings}
     return Reading(card.name, card.version, findings, slices, maps, seconds)
 
 
 def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
-    return None if values is None else float(values[index])
+    return None if values is None or np.isnan(values[index]) else float(values[index])
 
 
-def _study(outputs: SliceOutputs, finding: Finding, card: Card) -> FindingResult:
-    """Judge a study; a single slice is judged by the slice's own calibration and threshold."""
-    settings, logits = card.findings[finding], outputs.logits[:, FINDINGS.index(finding)]
+def legible_slabs(scan: Scan, prepared: ScanInput, *, smallest_mm: float = SMALLEST_HEAD_MM) -> NDArray[np.bool_]:
+    """Return which slabs show enough of a head to be read; all of them where that cannot be told.
+
+    Args:
+        scan: Whose spacing gives the head's size.
+        prepared: Its network input.
+        smallest_mm: Side of the box around the head, MR only; CT networks learnt from whole volumes.
+    """
+    every = np.ones(len(prepared.slabs), bool)
+    spacing = scan.spacing_mm
+    if prepared.modality is not Modality.MR or spacing is None:
+        return every
+    side = np.array([item.box.right - item.box.left for item in prepared.inputs]) * spacing[2]
+    return side >= smallest_mm if (side >= smallest_mm).any() else every
+
+
+def _study(slices: NDArray[np.float32], finding: Finding, card: Card) -> FindingResult:
+    """Judge a study from the (slices, 2) logits; a single slice is judged by its own calibration and threshold."""
+    settings, logits = card.findings[finding], slices[:, FINDINGS.index(finding)]
     if len(logits) == 1:
-        probability = slice_probabilities(outputs, card)[finding][0]
-        return FindingResult(float(probability), settings.threshold)
+        return FindingResult(float(calibrated(logits, settings)[0]), settings.threshold)
     pooled = np.float64(study_logit(logits))
     probability = sigmoid(pooled / settings.study_temperature + settings.study_shift)
     return FindingResult(float(probability), settings.study_threshold)
@@ -125,14 +146,23 @@ def overlay_shape(shape: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def lesion_maps(scan: Scan, prepared: ScanInput, outputs: SliceOutputs, card: Card) -> dict[Finding, NDArray[np.uint8]]:
-    """Lay the lesion maps back over the scan's slices, at most ``MAP_SIDE`` pixels a side."""
+def lesion_maps(
+    scan: Scan,
+    prepared: ScanInput,
+    outputs: SliceOutputs,
+    card: Card,
+    *,
+    legible: NDArray[np.bool_] | None = None,
+) -> dict[Finding, NDArray[np.uint8]]:
+    """Lay the lesion maps back over the scan's slices, at most ``MAP_SIDE`` pixels a side; 0 on slabs not read."""
     shape = scan.voxels.shape[1:]
     out = overlay_shape(shape)
     result = {}
     for finding in card.findings:
         channel, volume = FINDINGS.index(finding), np.zeros((len(scan.voxels), *out), np.uint8)
         for number, (slab, item) in enumerate(zip(prepared.slabs, prepared.inputs, strict=True)):
+            if legible is not None and not legible[number]:
+                continue
             values = outputs.maps[number, channel].astype(np.float32)
             volume[slab.first : slab.last + 1] = np.rint(255 * place_back(values, item.box, shape, out=out))
         volume.flags.writeable = False
