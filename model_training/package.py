@@ -54,8 +54,13 @@ def load_recipe(run: Path) -> Recipe:
         raise RecipeError(f"{run} holds no run. Train one first: python -m model_training train RECIPE.") from error
 
 
-def collect(run: Path) -> RunResults:
+def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     """Put the parts of a finished run together.
+
+    Args:
+        run: Its folder.
+        pooled: Findings into which the pooled classifier is averaged, where that shall differ from the recipe:
+            both logits are known out of fold, so the choice needs no other training.
 
     Inner rows take the logits of the fold they were held out of; external rows, which no network of the run
     learnt from, take those of the final network.
@@ -64,6 +69,9 @@ def collect(run: Path) -> RunResults:
         RecipeError: A part of the run is missing.
     """
     recipe = load_recipe(run)
+    if pooled is not None:
+        recipe = dataclasses.replace(recipe, pooled=pooled)
+    averaged = np.array([finding.value in recipe.pooled for finding in FINDINGS])
     table = _rows(run / "rows.csv")
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}
@@ -77,7 +85,8 @@ def collect(run: Path) -> RunResults:
         with np.load(path) as values:
             rows = values["rows"]
             mine = fold[rows] == (int(part.removeprefix("fold")) if part != FINAL else -1)
-            logits[rows[mine]], overlap_dice[rows[mine]] = values["findings"][mine], dice(values["overlap"])[mine]
+            logits[rows[mine]] = np.where(averaged, values["findings"][mine], values["map_findings"][mine])
+            overlap_dice[rows[mine]] = dice(values["overlap"])[mine]
         seconds[part] = json.loads((run / part / "facts.json").read_text(encoding="utf-8"))["training_seconds"]
     return RunResults(recipe, table, logits, overlap_dice, seconds)
 
@@ -119,15 +128,16 @@ def predictions_table(results: RunResults, settings: dict[Finding, FindingSettin
     return out
 
 
-def write_network(run: Path, folder: Path, *, hardware: str = "") -> Path:
+def write_network(run: Path, folder: Path, *, hardware: str = "", pooled: tuple[str, ...] | None = None) -> Path:
     """Write weights, card and predictions of a finished run into ``folder / NAME``; return that folder.
 
     Args:
         run: Folder of the run.
         folder: Of shipped networks.
         hardware: For the card; what Python tells of this machine unless given.
+        pooled: See ``collect``.
     """
-    results = collect(run)
+    results = collect(run, pooled=pooled)
     settings = settle_all(results)
     target = folder / results.recipe.name
     target.mkdir(parents=True, exist_ok=True)
