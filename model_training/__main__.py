@@ -8,25 +8,53 @@ from pathlib import Path
 
 import strokeapp
 from model_training.phantom import cli
+from model_training.study_level import cli as study_level
 from strokeapp.compat import import_torchvision
 from strokeapp.errors import StrokeAppError
 
 WEIGHTS_FOLDER = Path(strokeapp.__file__).parent / "models" / "weights"
+RECIPES = Path(__file__).parent / "recipes"
 DEFAULT_MANIFEST = Path("../shared/data/manifest.csv")
 
 
 def _train(args: argparse.Namespace) -> None:
     from model_training.cross_validation import run_recipe
+    from model_training.distributed import processes
     from model_training.recipe import read_recipe
 
     recipe = read_recipe(args.recipe)
-    run_recipe(recipe, args.manifest, args.out or Path("runs") / recipe.name, folds=args.folds)
+    with processes():
+        run_recipe(recipe, args.manifest, args.out or Path("runs") / recipe.name, folds=args.folds)
+
+
+def _pretrain(args: argparse.Namespace) -> None:
+    from model_training.pretrain import run_pretraining
+    from model_training.pretrain_recipe import read_pretrain_recipe
+
+    recipe = read_pretrain_recipe(args.recipe)
+    print(run_pretraining(recipe, args.manifest, args.out or Path("runs") / f"{recipe.name}.safetensors"))
+
+
+def _benchmark(args: argparse.Namespace) -> None:
+    from model_training.benchmark import run_benchmark
+    from model_training.recipe import read_recipe
+
+    recipe = read_recipe(args.recipe)
+    print(run_benchmark(recipe, args.manifest, images=args.images, workers=args.workers).table())
+
+
+def _leave_one_out(args: argparse.Namespace) -> None:
+    from model_training.recipe import read_recipe
+    from model_training.sources_left_out import sources_left_out, table_text
+
+    print(table_text(sources_left_out(read_recipe(args.recipe), args.manifest, args.out, datasets=args.datasets)))
 
 
 def _package(args: argparse.Namespace) -> None:
     from model_training.package import write_network
 
-    print(write_network(args.run_folder, args.out, hardware=args.hardware))
+    pooled = None if args.pooled is None else tuple(args.pooled)
+    print(write_network(args.run_folder, args.out, hardware=args.hardware, pooled=pooled))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -43,6 +71,36 @@ def _figures(args: argparse.Namespace) -> None:
     print(figures_table(find(args.model)))
 
 
+def _card(args: argparse.Namespace) -> None:
+    from model_training.card import complete_card
+    from strokeapp.models.registry import CARD, find
+
+    card = complete_card(find(args.model).folder, manifest=args.manifest)
+    print(card.folder / CARD)
+
+
+def _methods(args: argparse.Namespace) -> None:
+    from model_training.methods import methods_of
+    from strokeapp.models.registry import find, installed
+
+    for card in [find(name) for name in args.models] or installed():
+        print(methods_of(card))
+
+
+def _report(args: argparse.Namespace) -> None:
+    from model_training.reports import write_report
+    from strokeapp.models.registry import find
+
+    for path in write_report(find(args.model), args.out):
+        print(path)
+
+
+def _explanations(args: argparse.Namespace) -> None:
+    from model_training.explanation_report import run
+
+    print(run(args.run_folder, args.out, args.methods, limits=(args.limit, args.costly_limit), ship=args.ship))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -52,10 +110,28 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, help="folder of the run; continued if it exists (runs/NAME)")
     train.add_argument("--folds", type=int, nargs="*", help="only these folds, and no final network")
     train.set_defaults(run=_train)
+    pretrain = commands.add_parser("pretrain", help="learn first weights from slices without labels")
+    pretrain.add_argument("recipe", type=Path, nargs="?", default=RECIPES / "pretrain.toml")
+    pretrain.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    pretrain.add_argument("--out", type=Path, help="file of the weights (runs/NAME.safetensors)")
+    pretrain.set_defaults(run=_pretrain)
+    benchmark = commands.add_parser("benchmark", help="compare the image store's speed with a plain DataLoader's")
+    benchmark.add_argument("recipe", type=Path, nargs="?", default=RECIPES / "ct_slice.toml")
+    benchmark.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    benchmark.add_argument("--images", type=int, default=500, help="to load in each turn (%(default)s)")
+    benchmark.add_argument("--workers", type=int, default=2, help="of the plain DataLoader (%(default)s)")
+    benchmark.set_defaults(run=_benchmark)
+    left_out = commands.add_parser("leave-one-out", help="train without one source at a time, and judge it")
+    left_out.add_argument("recipe", type=Path)
+    left_out.add_argument("--dataset", nargs="*", dest="datasets", help="only these sources (all it learns from)")
+    left_out.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    left_out.add_argument("--out", type=Path, required=True, help="folder of the runs; continued if it exists")
+    left_out.set_defaults(run=_leave_one_out)
     package = commands.add_parser("package", help="turn a finished run into a shipped network")
     package.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, e.g. runs/ct_slice")
     package.add_argument("--out", type=Path, default=WEIGHTS_FOLDER, help="folder of shipped networks")
     package.add_argument("--hardware", default="", help="for the card: what the run took place on")
+    package.add_argument("--pooled", nargs="*", help="findings that average in the pooled classifier, if not the recipe's")
     package.set_defaults(run=_package)
     judge = commands.add_parser("evaluate", help="run shipped networks over a manifest")
     judge.add_argument("--manifest", type=Path, required=True)
@@ -65,9 +141,31 @@ def _parser() -> argparse.ArgumentParser:
     figures = commands.add_parser("figures", help="print a shipped network's figures as a table")
     figures.add_argument("model")
     figures.set_defaults(run=_figures)
+    card = commands.add_parser("card", help="add to a shipped network's card what its predictions and files tell")
+    card.add_argument("model")
+    card.add_argument("--manifest", type=Path, help="of the images: adds slice numbers and lesion sizes")
+    card.set_defaults(run=_card)
+    methods = commands.add_parser("methods", help="print the paper's methods section, filled in")
+    methods.add_argument("models", nargs="*", metavar="MODEL", help="shipped networks (all of them)")
+    methods.set_defaults(run=_methods)
+    report = commands.add_parser("report", help="write a shipped network's goals, figures, card and methods section")
+    report.add_argument("model")
+    report.add_argument("--out", type=Path, default=Path("reports"), help="folder for MODEL.md and MODEL.json")
+    report.set_defaults(run=_report)
+    explained = commands.add_parser("explanations", help="measure explanations out of fold against drawn lesions")
+    explained.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a finished run")
+    explained.add_argument("--out", type=Path, default=Path("reports/explanations"), help="no suffix (%(default)s)")
+    explained.add_argument("--limit", type=int, default=100, help="images per finding for cheap methods (%(default)s)")
+    explained.add_argument("--costly-limit", type=int, default=30, help="for the other methods (%(default)s)")
+    explained.add_argument("--methods", nargs="*", default=[], help="only these; what is known of others is kept")
+    explained.add_argument("--ship", type=Path, help="folder of the shipped network that gets the result too")
+    explained.set_defaults(run=_explanations)
     phantom = commands.add_parser("phantom", help="write the synthetic demonstration studies")
     cli.add_arguments(phantom)
     phantom.set_defaults(run=cli.run)
+    studies = commands.add_parser("study-level", help="compare ways to read a study from its slices")
+    study_level.add_arguments(studies)
+    studies.set_defaults(run=study_level.run)
     return parser
 
 

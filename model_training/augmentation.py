@@ -11,6 +11,11 @@ from torch.nn import functional
 from model_training.recipe import Augmentation
 from strokeapp.imaging.normalize import BRAIN_GRAY
 
+POSES = ("rotation_degrees", "translation", "scale", "flip")
+"""Settings that ``move`` obeys."""
+STYLES = ("contrast", "shift", "gamma", "blur", "low_resolution", "noise")
+"""Settings that ``restyle`` obeys."""
+
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     return torch.rand(count, generator=generator) * (high - low) + low
@@ -34,14 +39,45 @@ def move(gray: Tensor, masks: Tensor, settings: Augmentation, generator: torch.G
         gray: (batch, 1, size, size).
         masks: (batch, 2, size, size) in [0, 1].
     """
-    grid = functional.affine_grid(random_affine(len(gray), settings, generator), list(gray.shape), align_corners=False)
-    both = torch.cat([gray, masks], 1)
-    moved = functional.grid_sample(both, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return moved[:, :1], moved[:, 1:]
+    if not any(getattr(settings, name) for name in POSES):
+        return gray, masks
+    grid = affine_points(random_affine(len(gray), settings, generator), gray.shape[-2:])
+    drawn = masks.flatten(1).any(1)
+    moved = masks.clone()
+    if drawn.any():
+        moved[drawn] = _sample(masks[drawn], grid[drawn])
+    return _sample(gray, grid), moved
+
+
+def affine_points(matrix: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return what ``functional.affine_grid`` does without aligned corners, in a fraction of its time.
+
+    Args:
+        matrix: (batch, 2, 3).
+        shape: (rows, columns) of the pictures.
+    """
+    rows, columns = shape
+    y = torch.linspace(-1 + 1 / rows, 1 - 1 / rows, rows).view(1, rows, 1)
+    x = torch.linspace(-1 + 1 / columns, 1 - 1 / columns, columns).view(1, 1, columns)
+    part = matrix.unsqueeze(-1).unsqueeze(-1)
+    return torch.stack([part[:, i, 0] * x + (part[:, i, 1] * y + part[:, i, 2]) for i in (0, 1)], -1)
+
+
+def _sample(pictures: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _mean_of_neighbors(gray: Tensor) -> Tensor:
+    """Return the mean over 3 × 3 pixels, the border repeated."""
+    wide = functional.pad(gray, (1, 1, 1, 1), mode="replicate")
+    rows = wide[:, :, :-2] + wide[:, :, 1:-1] + wide[:, :, 2:]
+    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
 
 
 def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
     """Change contrast about the brain's gray, level, noise, sharpness and resolution, each picture its own way."""
+    if not any(getattr(settings, name) for name in STYLES):
+        return gray
     count, size = len(gray), gray.shape[-1]
     factor = (1 + _uniform(count, -settings.contrast, settings.contrast, generator)).view(-1, 1, 1, 1)
     shift = _uniform(count, -settings.shift, settings.shift, generator).view(-1, 1, 1, 1)
@@ -50,14 +86,15 @@ def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) ->
         gray = BRAIN_GRAY * (gray.clamp_min(0) / BRAIN_GRAY) ** exponent
     air = (gray / 0.15).clamp(0, 1)
     gray = gray + ((gray - BRAIN_GRAY) * (factor - 1) + shift) * air
-    blurred = functional.avg_pool2d(functional.pad(gray, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    share = (torch.rand(count, generator=generator) < settings.blur).float() * torch.rand(count, generator=generator)
-    gray = gray + share.view(-1, 1, 1, 1) * (blurred - gray)
+    blur = torch.rand(count, generator=generator) < settings.blur
+    share = torch.rand(count, generator=generator)[blur].view(-1, 1, 1, 1)
+    gray[blur] += share * (_mean_of_neighbors(gray[blur]) - gray[blur])
     low = torch.rand(count, generator=generator) < settings.low_resolution
     if low.any():
         small = functional.interpolate(gray[low], size=size * 5 // 8, mode="bilinear", antialias=True)
-        gray = gray.clone()
         gray[low] = functional.interpolate(small, size=size, mode="bilinear")
+    if settings.noise == 0:
+        return gray
     strength = _uniform(count, 0, settings.noise, generator).view(-1, 1, 1, 1)
     noise = torch.randn(gray.shape, generator=generator)
     return gray + noise * strength * air.clamp(0.1, 1)

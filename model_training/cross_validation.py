@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from model_training import distributed
 from model_training.dataset import BatchSource
+from model_training.early_stopping import final_recipe, validation_fold, validation_loss
 from model_training.image_store import ImageStore, build_store
-from model_training.loop import TrainingState, train
+from model_training.loop import TrainingState, build_network, run_steps, train
 from model_training.manifest import read_manifest
 from model_training.predict import StorePredictions, predict_store
+from model_training.progress import RunClock
 from model_training.recipe import Recipe
 from model_training.splits import patient_folds
 
@@ -53,18 +56,45 @@ def run_recipe(recipe: Recipe, manifest: Path, out: Path, *, folds: list[int] | 
         manifest: Table of labelled images; paths are relative to its folder.
         out: Folder of the run; continued if it holds a part of it already.
         folds: Only these folds, and no final network.
+
+    Raises:
+        RecipeError: The batch cannot be shared out over the processes, or a part is of another network.
+        ModelError: There is no such backbone.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+    distributed.my_slice(recipe.batch)
+    build_network(recipe)  # what cannot be trained is refused before minutes go into decoding
     table = recipe_rows(recipe, manifest)
-    table.to_csv(out / "rows.csv", index=False)
-    store = load_store(recipe, table, manifest.parent, out)
-    fold = table["fold"].to_numpy()
-    for number in range(recipe.folds) if folds is None else folds:
-        learn, held = np.flatnonzero((fold >= 0) & (fold != number)), np.flatnonzero((fold == number) | (fold < 0))
-        _run_one(recipe, store, table, learn, held, out / f"fold{number}")
+    store = distributed.main_first(lambda: _prepare(recipe, table, manifest.parent, out))
+    fold, numbers = table["fold"].to_numpy(), list(range(recipe.folds) if folds is None else folds)
+    parts = [f"fold{number}" for number in numbers] + ([FINAL] if folds is None else [])
+    clock = RunClock(run_steps(recipe) * sum(not _finished(out / part) for part in parts))
+    for number in numbers:
+        judged_on = validation_fold(recipe, number)
+        learn = np.flatnonzero((fold >= 0) & (fold != number) & (fold != judged_on))
+        judges = np.flatnonzero(fold == judged_on) if judged_on is not None else None
+        held = np.flatnonzero((fold == number) | (fold < 0))
+        _run_one(recipe, store, table, learn, held, out / f"fold{number}", judges=judges, clock=clock)
     if folds is None:
-        _run_one(recipe, store, table, np.flatnonzero(fold >= 0), np.flatnonzero(fold < 0), out / FINAL)
+        last = final_recipe(recipe, [_facts(out / f"fold{number}").get("epochs", recipe.epochs) for number in numbers])
+        learn, held = np.flatnonzero(fold >= 0), np.flatnonzero(fold < 0)
+        _run_one(last, store, table, learn, held, out / FINAL, clock=clock)
+
+
+def _prepare(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> ImageStore:
+    """Write what the run is made with (the main process does) and return its images."""
+    if distributed.is_main():
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+        table.to_csv(out / "rows.csv", index=False)
+    return load_store(recipe, table, images, out)
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "predictions.npz").is_file()
+
+
+def _facts(folder: Path) -> dict:
+    return json.loads((folder / "facts.json").read_text(encoding="utf-8"))
 
 
 def _run_one(
@@ -74,17 +104,29 @@ def _run_one(
     learn: NDArray[np.int64],
     held: NDArray[np.int64],
     folder: Path,
+    *,
+    judges: NDArray[np.int64] | None = None,
+    clock: RunClock | None = None,
 ) -> None:
-    if (folder / "predictions.npz").is_file():
+    if _finished(folder):
         return
-    state = train(recipe, BatchSource(recipe, store, table, learn), folder, label=folder.name)
-    begun = time.perf_counter()
-    predictions = predict_store(state.average, store, held, recipe)
-    _save(folder, state, held, predictions, time.perf_counter() - begun)
+    source = BatchSource(recipe, store, table, learn)
+    validate = None if judges is None else validation_loss(source, judges)
+    state = train(recipe, source, folder, label=folder.name, validate=validate, clock=clock)
+    if distributed.is_main():
+        begun = time.perf_counter()
+        predictions = predict_store(state.average, store, held, recipe, cut=recipe.map_cut)
+        _save(folder, state, held, predictions, time.perf_counter() - begun)
+    distributed.wait()
 
 
 def _save(folder: Path, state: TrainingState, held, predictions: StorePredictions, seconds: float) -> None:
-    facts = {"training_seconds": round(state.seconds), "images": len(held), "prediction_seconds": round(seconds, 1)}
+    facts = {
+        "training_seconds": round(state.seconds),
+        "epochs": state.best.epoch or state.epoch,
+        "images": len(held),
+        "prediction_seconds": round(seconds, 1),
+    }
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
     arrays = {name: getattr(predictions, name) for name in StorePredictions.__dataclass_fields__}
     np.savez(folder / "predictions.npz", rows=held, **arrays)

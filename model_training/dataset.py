@@ -26,6 +26,19 @@ from strokeapp.models.slice_network import FINDINGS, SUBTYPES
 from strokeapp.types import Finding
 
 
+def apportion(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    """Return whole numbers in the proportion of the shares that sum to the total (largest remainders go up).
+
+    Args:
+        shares: Sum to one.
+        total: To be shared out.
+    """
+    exact = np.round(shares * total, 9)
+    counts = np.floor(exact).astype(np.int64)
+    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
+    return counts
+
+
 @dataclass
 class BatchSource:
     """Draw training batches of one fold.
@@ -73,7 +86,7 @@ class BatchSource:
         """Yield the batches of one epoch; the same number gives the same batches."""
         rng = np.random.default_rng((self.recipe.seed, number))
         generator = torch.Generator().manual_seed(self.recipe.seed * 1000 + number)
-        counts = np.floor(self.shares * self.recipe.images_per_epoch).astype(int)
+        counts = apportion(self.shares, self.recipe.images_per_epoch)
         drawn = [self._draw(members, count, rng) for members, count in zip(self.strata, counts, strict=True)]
         order = rng.permutation(np.concatenate(drawn))
         for start in range(0, len(order) - self.recipe.batch + 1, self.recipe.batch):

@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-import math
-
-import pandas as pd
-
+from strokeapp.models.markdown import figure_text, markdown_table, named_figure
 from strokeapp.models.registry import Card
+from strokeapp.performance.intervals import RESAMPLES
 from strokeapp.performance.lesions import dice_table
 from strokeapp.performance.predictions import read_predictions
-from strokeapp.performance.summary import summarize
+from strokeapp.performance.summary import ALL, summarize
 
-HEADER = (
-    "| finding | images of | n (positive, patients) | AUC | recall | specificity | precision | F1 | accuracy |\n"
-    "|---|---|---|---|---|---|---|---|---|"
-)
-MEASURES = ("auc", "recall", "specificity", "precision", "f1", "accuracy")
+MEASURES = {"auc": "AUC", "recall": "recall", "specificity": "specificity", "precision": "precision"}
+MEASURES |= {"f1": "F1", "accuracy": "accuracy"}
+HEADER = ("finding", "images of", "n (positive, patients)", *MEASURES.values())
 
 
-def _cell(row: pd.Series, name: str) -> str:
-    value, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
-    if math.isnan(value):
-        return "–"
-    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
-
-
-def figures_table(card: Card) -> str:
+def figures_table(card: Card, *, n: int = RESAMPLES) -> str:
     """Return a Markdown table per finding and dataset, at the slice operating points, with 95 % intervals.
 
-    Rows are given with presumed labels, and for all datasets also without them.
+    Rows are given with presumed labels, and for all datasets also without them. A second table gives the overlap
+    of lesion maps with drawn lesions, where there are any.
 
     Args:
         card: Of an installed network.
+        n: Resamples of patients.
 
     Raises:
         PerformanceError: Its predictions are missing or damaged.
     """
     table = read_predictions(card.predictions)
-    summary = summarize(table, {finding: settings.threshold for finding, settings in card.findings.items()})
-    lines = [HEADER]
-    for _, row in summary.iterrows():
-        if not row["presumed"] and row["dataset"] != "all":
+    thresholds = {finding: settings.threshold for finding, settings in card.findings.items()}
+    rows = []
+    for row in summarize(table, thresholds, n=n).to_dict("records"):
+        if not row["presumed"] and row["dataset"] != ALL:
             continue
         name = row["dataset"] if row["presumed"] else f"{row['dataset']}, presumed labels left out"
         counts = f"{row['images']} ({row['positives']}, {row['patients']})"
-        cells = " | ".join(_cell(row, measure) for measure in MEASURES)
-        lines.append(f"| {row['finding']} | {name} | {counts} | {cells} |")
-    lesions = dice_table(table)
-    return "\n".join(lines) if lesions.empty else "\n".join(lines) + "\n\n" + lesions.to_string(index=False)
+        rows.append((row["finding"], name, counts, *(named_figure(row, measure) for measure in MEASURES)))
+    lesions = dice_table(table).to_dict("records")
+    text = markdown_table(HEADER, rows)
+    return f"{text}\n\n{_lesions(lesions)}" if lesions else text
+
+
+def _lesions(rows: list[dict]) -> str:
+    cells = [
+        (row["dataset"], row["images"], figure_text(row["mean"]), figure_text(row["median"]), f"{row['missed']:.1%}")
+        for row in rows
+    ]
+    return markdown_table(("lesion maps of", "images", "mean Dice", "median Dice", "Dice 0"), cells)

@@ -152,6 +152,7 @@ def write_network(run: Path, folder: Path, *, hardware: str = "", pooled: tuple[
     }
     card = build_card(results, settings, weights=facts, hardware=hardware or _machine())
     (target / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (target / WEIGHTS).chmod(0o644)
     return target
 
 

@@ -77,7 +77,16 @@ class Refinement:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hold every setting of one training run."""
+    """Hold every setting of one training run.
+
+    Args:
+        backbone: ``efficientnet_lite0`` or the name of a torchvision classifier (``strokeapp.models.backbones``).
+        encoder_rate: Learning rate of the encoder as a share of the rest's.
+        layer_decay: By which it falls again from each stage of the encoder to the one before; 1 turns it off.
+        patience: Epochs without a better validation loss after which a cycle of training ends; 0 turns it off.
+        compile: Whether the network is compiled before training.
+        map_cut: Lesion-map probability from which a pixel counts as lesion.
+    """
 
     name: str
     version: str
@@ -110,6 +119,11 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     refinement: Refinement | None = None
     took: str = ""
+    backbone: str = "efficientnet_lite0"
+    layer_decay: float = 1.0
+    patience: int = 0
+    compile: bool = False
+    map_cut: float = 0.5
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -160,6 +174,11 @@ def _check(recipe: Recipe, source: str) -> None:
         'init must be "imagenet", "scratch" or "pretrained:FILE"': recipe.init in ("imagenet", "scratch")
         or recipe.init.startswith("pretrained:"),
         "ema must lie in [0, 1)": 0 <= recipe.ema < 1,
+        "layer_decay must lie in (0, 1]": 0 < recipe.layer_decay <= 1,
+        "patience must not be negative, and needs at least 3 folds": recipe.patience == 0
+        or (recipe.patience > 0 and recipe.folds >= 3),
+        "map_cut must lie in (0, 1)": 0 < recipe.map_cut < 1,
+        "compile must be true or false": isinstance(recipe.compile, bool),
         "findings must name ischemic or hemorrhagic": bool(recipe.findings)
         and set(recipe.findings) <= {"ischemic", "hemorrhagic"},
     }

@@ -13,9 +13,10 @@ def patient_folds(table: pd.DataFrame, folds: int, *, seed: int) -> np.ndarray:
 
     Within each dataset, groups are dealt in the order of their share of positive images (ties shuffled), each
     to the fold that holds the fewest images of that dataset so far, so that folds are alike in size and mix.
+    Where ``merge_groups`` has added ``split_group``, that is what is kept together, over all datasets.
 
     Args:
-        table: With columns dataset, group, ischemic, hemorrhagic.
+        table: With columns dataset, group, ischemic, hemorrhagic, and split_group where images were compared.
         folds: At least 2.
         seed: Of the shuffle.
 
@@ -26,22 +27,41 @@ def patient_folds(table: pd.DataFrame, folds: int, *, seed: int) -> np.ndarray:
         raise ManifestError("A split needs at least two folds.")
     fold = np.full(len(table), -1, dtype=np.int64)
     positive = table[["ischemic", "hemorrhagic"]].max(axis=1).fillna(0).to_numpy()
+    together = "split_group" in table
+    units = table["split_group" if together else "group"].to_numpy()
+    settled: dict[str, int] = {}
     rng = np.random.default_rng(seed)
     for _, index in table.groupby("dataset", sort=True).indices.items():
-        groups = pd.Series(index).groupby(table["group"].to_numpy()[index]).apply(lambda rows: rows.to_numpy())
-        order = rng.permutation(len(groups))
-        order = sorted(order, key=lambda i: (-round(positive[groups.iloc[i]].mean(), 1), -len(groups.iloc[i])))
-        load = np.zeros(folds)
-        for i in order:
-            target = int(np.lexsort((rng.random(folds), load))[0])
-            fold[groups.iloc[i]] = target
-            load[target] += len(groups.iloc[i])
+        groups = pd.Series(index).groupby(units[index]).apply(lambda rows: rows.to_numpy())
+        settled = _deal(groups, positive, fold, folds, rng, settled if together else {})
     check_patients_apart(table, fold)
     return fold
 
 
+def _deal(
+    groups: pd.Series,
+    positive: np.ndarray,
+    fold: np.ndarray,
+    folds: int,
+    rng: np.random.Generator,
+    settled: dict[str, int],
+) -> dict[str, int]:
+    """Deal one dataset's groups (``fold`` in place), those settled by another dataset first; return where each went."""
+    order = rng.permutation(len(groups))
+    order = sorted(order, key=lambda i: (-round(positive[groups.iloc[i]].mean(), 1), -len(groups.iloc[i])))
+    order = sorted(order, key=lambda i: groups.index[i] not in settled)
+    load, went = np.zeros(folds), dict(settled)
+    for i in order:
+        target = settled.get(groups.index[i])
+        if target is None:
+            target = int(np.lexsort((rng.random(folds), load))[0])
+        fold[groups.iloc[i]] = went[groups.index[i]] = target
+        load[target] += len(groups.iloc[i])
+    return went
+
+
 def check_patients_apart(table: pd.DataFrame, fold: np.ndarray) -> None:
-    """Refuse a split in which a patient stands in two folds.
+    """Refuse a split in which a patient, or patients who share near-identical images, stand in two folds.
 
     Raises:
         ManifestError: Names the first such patient's dataset.
@@ -51,3 +71,7 @@ def check_patients_apart(table: pd.DataFrame, fold: np.ndarray) -> None:
     if (counts > 1).any():
         dataset = counts[counts > 1].index[0][0]
         raise ManifestError(f"A patient of {dataset} stands in more than one fold; figures would be inflated.")
+    if "split_group" in table and (spread.groupby(table["split_group"].to_numpy())["fold"].nunique() > 1).any():
+        raise ManifestError(
+            "Near-identical images of two patients stand in different folds; figures would be inflated."
+        )

@@ -122,3 +122,37 @@ def write_toy_manifest(folder: Path, table: pd.DataFrame) -> Path:
     for name in LABELS:
         plain[name] = [value if value == "" else int(value) for value in plain[name]]
     return write_manifest(folder / "manifest.csv", plain.to_dict("records"))
+
+
+def study_recipe(**changes: Any):
+    """Return a small recipe of a sequence network over the two sets of ``study_volumes``."""
+    from model_training.study_level.recipe import study_recipe_from
+
+    values = {"name": "toy", "kind": "gru", "design": "outputs", "datasets": ["mixed", "bleeding"], "judged": "mixed"}
+    values |= {"hidden": 8, "steps": 40, "batch": 8, "shortest": 4, "seeds": [0]}
+    return study_recipe_from(values | changes)
+
+
+def study_volumes(*, patients: int = 16, noise: float = 1.0, seed: int = 0) -> list:
+    """Return toy volumes of 10-13 slices in four folds: in ``mixed`` every other patient bleeds, in ``bleeding`` all.
+
+    Three neighboring slices show the bleed: their first input is 2 higher; the second input is noise, and the last
+    is 100 × the patient's number + the slice's.
+    """
+    from model_training.study_level.volumes import Volume
+
+    rng, volumes, row = np.random.default_rng(seed), [], 0
+    for number in range(patients):
+        dataset = "mixed" if number < patients // 2 else "bleeding"
+        count = 10 + number % 4
+        labels = np.zeros(count, np.float32)
+        if dataset == "bleeding" or number % 2:
+            first = int(rng.integers(2, count - 4))
+            labels[first : first + 3] = 1
+            labels[first - 1] = np.nan
+        features = rng.normal(0, noise, (count, 3)).astype(np.float32)
+        features[:, 0] += 2 * (labels == 1)
+        features[:, 2] = 100 * number + np.arange(count)
+        volumes.append(Volume(np.arange(row, row + count), features, labels, dataset, f"p{number}", number % 4))
+        row += count
+    return volumes

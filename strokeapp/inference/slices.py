@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,10 +24,12 @@ class SliceOutputs:
     Args:
         logits: (slices, 2) in the order of ``FINDINGS``, not calibrated.
         maps: (slices, 2, rows, columns) float16 lesion probabilities over each slice's box.
+        embedding: (slices, channels) mean of the encoder's last level, by which familiarity is judged.
     """
 
     logits: NDArray[np.float32]
     maps: NDArray[np.float16]
+    embedding: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 @torch.inference_mode()
@@ -40,15 +42,16 @@ def run_slices(
     progress: Callable[[float], None] | None = None,
 ) -> SliceOutputs:
     """Return logits and lesion maps of every input, in order."""
-    logits, maps = [], []
+    logits, maps, embeddings = [], [], []
     for first in range(0, len(inputs), batch):
         pictures = torch.from_numpy(network_batch(list(inputs[first : first + batch]), modality))
         output = network(pictures.to(memory_format=torch.channels_last))
         logits.append(output.findings.numpy())
         maps.append(output.maps.sigmoid().half().numpy())
+        embeddings.append(output.embedding.numpy())
         if progress is not None:
             progress(min(1.0, (first + batch) / len(inputs)))
-    return SliceOutputs(np.concatenate(logits), np.concatenate(maps))
+    return SliceOutputs(np.concatenate(logits), np.concatenate(maps), np.concatenate(embeddings))
 
 
 def calibrated(logits: NDArray[np.float32], settings: FindingSettings) -> NDArray[np.float64]:

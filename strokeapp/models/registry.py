@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from strokeapp.errors import ModelError, WeightsHashError, WeightsMissingError
+from strokeapp.models.backbones import LITE0
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding, Modality, Sequence
 
@@ -185,7 +186,8 @@ def _load(folder: Path, expected: str, _modified: int) -> SliceNetwork:
             detail=f"SHA-256 {actual}, card {expected}",
         )
     settings = card.raw["network"]
-    network = SliceNetwork(pooled=tuple(settings["pooled"]), top_share=settings["top_share"])
+    backbone = settings.get("backbone", LITE0)
+    network = SliceNetwork(pooled=tuple(settings["pooled"]), top_share=settings["top_share"], backbone=backbone)
     try:
         tensors = {name: tensor.float() for name, tensor in load(data).items()}
         state = network.state_dict()

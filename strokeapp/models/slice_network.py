@@ -1,9 +1,9 @@
 """Define the slice network: one picture in, two findings, hemorrhage subtypes and lesion maps out.
 
-A U-Net (Ronneberger 2015) over EfficientNet-Lite0. The probability of a finding comes from the brightest
-places of its lesion map (multiple-instance pooling), so that a slice is judged by a place in it and not by
-the look of its scanner; for hemorrhage, whose places are known for one source only, a pooled classifier is
-averaged in.
+A U-Net (Ronneberger 2015) over EfficientNet-Lite0 or another backbone. The probability of a finding comes
+from the brightest places of its lesion map (multiple-instance pooling), so that a slice is judged by a place
+in it and not by the look of its scanner; for hemorrhage, whose places are known for one source only, a pooled
+classifier is averaged in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from strokeapp.models.lite0 import PYRAMID_CHANNELS, EfficientNetLite0
+from strokeapp.models.backbones import LITE0, build_encoder
 from strokeapp.types import SUBTYPES, Finding
 
 FINDINGS = (Finding.HEMORRHAGIC, Finding.ISCHEMIC)
@@ -30,12 +30,14 @@ class SliceOutput:
         map_findings: (batch, 2) the part of them that the lesion maps give.
         subtypes: (batch, 5) logits in the order of ``SUBTYPES``.
         maps: (batch, 2, rows / 2, columns / 2) lesion logits.
+        embedding: (batch, channels) mean of the encoder's last level, 320 channels for EfficientNet-Lite0.
     """
 
     findings: Tensor
     map_findings: Tensor
     subtypes: Tensor
     maps: Tensor
+    embedding: Tensor
 
 
 class _Up(nn.Module):
@@ -65,22 +67,31 @@ class SliceNetwork(nn.Module):
         pooled: Findings into which the pooled classifier is averaged.
         top_share: Share of the lesion map whose mean gives the slice its logit.
         dropout: Before the pooled classifier.
+        backbone: Of the encoder, see ``strokeapp.models.backbones``.
+
+    Raises:
+        ModelError: There is no such backbone.
     """
 
     def __init__(
-        self, *, pooled: tuple[str, ...] = ("hemorrhagic",), top_share: float = 0.0045, dropout: float = 0.3
+        self,
+        *,
+        pooled: tuple[str, ...] = ("hemorrhagic",),
+        top_share: float = 0.0045,
+        dropout: float = 0.3,
+        backbone: str = LITE0,
     ) -> None:
         super().__init__()
-        self.encoder = EfficientNetLite0()
-        skips = PYRAMID_CHANNELS[-2::-1]
-        inputs = (PYRAMID_CHANNELS[-1], *DECODER_CHANNELS[:-1])
+        self.encoder, channels = build_encoder(backbone)
+        skips = channels[-2::-1]
+        inputs = (channels[-1], *DECODER_CHANNELS[:-1])
         self.decoder = nn.ModuleList(_Up(i, s, o) for i, s, o in zip(inputs, skips, DECODER_CHANNELS, strict=True))
         self.lesion_head = nn.Conv2d(DECODER_CHANNELS[-1], len(FINDINGS), 1)
         nn.init.constant_(self.lesion_head.bias, -3.0)
         self.pool_scale = nn.Parameter(torch.ones(len(FINDINGS)))
         self.pool_shift = nn.Parameter(torch.full((len(FINDINGS),), 1.0))
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(PYRAMID_CHANNELS[-1] * 2, len(FINDINGS) + len(SUBTYPES))
+        self.classifier = nn.Linear(channels[-1] * 2, len(FINDINGS) + len(SUBTYPES))
         self.top_share = top_share
         weight = torch.tensor([0.5 if finding.value in pooled else 0.0 for finding in FINDINGS])
         self.register_buffer("pooled_weight", weight, persistent=False)
@@ -91,17 +102,23 @@ class SliceNetwork(nn.Module):
         Args:
             x: (batch, 1, rows, columns) network input as ``strokeapp.imaging`` makes it; sides divisible by 32.
         """
+        deepest, features = self.decoded(x)
+        maps = self.lesion_head(features)
+        from_map = self.pool_scale * self._top_mean(maps) + self.pool_shift
+        embedding = deepest.mean((2, 3))
+        pooled = torch.cat([embedding, deepest.amax((2, 3))], dim=1)
+        logits = self.classifier(self.dropout(pooled))
+        weight = self.pooled_weight
+        findings = (1 - weight) * from_map + weight * logits[:, : len(FINDINGS)]
+        return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps, embedding)
+
+    def decoded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the encoder's deepest features and the decoder's, at strides 32 and 2."""
         pyramid = self.encoder(x.expand(-1, 3, -1, -1))
         features = pyramid[-1]
         for stage, skip in zip(self.decoder, pyramid[-2::-1], strict=True):
             features = stage(features, skip)
-        maps = self.lesion_head(features)
-        from_map = self.pool_scale * self._top_mean(maps) + self.pool_shift
-        pooled = torch.cat([pyramid[-1].mean((2, 3)), pyramid[-1].amax((2, 3))], dim=1)
-        logits = self.classifier(self.dropout(pooled))
-        weight = self.pooled_weight
-        findings = (1 - weight) * from_map + weight * logits[:, : len(FINDINGS)]
-        return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps)
+        return pyramid[-1], features
 
     def _top_mean(self, maps: Tensor) -> Tensor:
         flat = maps.flatten(2)

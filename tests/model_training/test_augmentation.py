@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from model_training.augmentation import move, random_affine, restyle
+from model_training.augmentation import affine_points, move, random_affine, restyle
 from model_training.recipe import Augmentation
 
 OFF = Augmentation(**{field.name: 0.0 for field in dataclasses.fields(Augmentation)})
@@ -50,6 +50,30 @@ def test_matrices_stay_within_the_asked_bounds():
     angle = torch.rad2deg(torch.atan2(-matrix[:, 0, 1], matrix[:, 1, 1]))
     assert angle.abs().max() <= 20.01 and angle.abs().max() > 15
     assert matrix[:, :, 2].abs().max() <= 0.12
+
+
+def test_points_are_those_of_affine_grid():
+    matrix = random_affine(3, Augmentation(), generator())
+    expected = torch.nn.functional.affine_grid(matrix, [3, 1, 20, 30], align_corners=False)
+    torch.testing.assert_close(affine_points(matrix, (20, 30)), expected, atol=1e-5, rtol=0)
+
+
+def test_full_blur_lies_between_the_picture_and_its_mean_over_neighbors():
+    gray = torch.rand(64, 1, 12, 12, generator=generator())
+    wide = torch.nn.functional.pad(gray, (1, 1, 1, 1), mode="replicate")
+    mean = torch.nn.functional.avg_pool2d(wide, 3, 1)
+    change = restyle(gray, dataclasses.replace(OFF, blur=1.0), generator()) - gray
+    share = (change * (mean - gray)).sum((1, 2, 3)) / (mean - gray).square().sum((1, 2, 3))
+    torch.testing.assert_close(change, share.view(-1, 1, 1, 1) * (mean - gray), atol=1e-5, rtol=0)
+    assert 0 <= share.min() < 0.2 and 0.8 < share.max() <= 1
+
+
+def test_the_given_pictures_are_not_changed():
+    gray, masks = blob(), blob().expand(-1, 2, -1, -1).clone()
+    moved, _ = move(gray, masks, Augmentation(), generator())
+    restyle(moved, Augmentation(gamma=0.1), generator())
+    restyle(gray, dataclasses.replace(OFF, blur=1.0), generator())
+    assert torch.equal(gray, blob()) and torch.equal(masks, blob().expand(-1, 2, -1, -1))
 
 
 def test_the_same_generator_gives_the_same_pictures():

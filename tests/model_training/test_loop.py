@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from model_training import loop
 from model_training.dataset import BatchSource
+from strokeapp.errors import RecipeError
 
 TABLE = toy_table()
 
@@ -104,3 +106,31 @@ def test_the_same_seed_starts_at_the_same_weights():
     other = loop.start(toy_recipe(seed=1), torch.device("cpu")).network
     assert torch.equal(one.classifier.weight, two.classifier.weight)
     assert not torch.equal(one.classifier.weight, other.classifier.weight)
+
+
+def test_a_compiled_training_ends_at_the_same_weights(store, tmp_path, monkeypatch):
+    """The graph is captured and run without a code generator, whose rounding would hide a difference."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    ends = []
+    for compiled in (False, True):
+        recipe = toy_recipe(compile=compiled, epochs=1)
+        source = BatchSource(recipe, store, TABLE, np.arange(len(TABLE)))
+        ends.append(loop.train(recipe, source, tmp_path / str(compiled), label="x").network.state_dict())
+    assert list(ends[0]) == list(ends[1])
+    for name, value in ends[0].items():
+        torch.testing.assert_close(ends[1][name], value, atol=1e-4, rtol=1e-4)
+
+
+def test_compiling_without_a_compiler_is_refused(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop.shutil, "which", lambda name: None)
+    recipe = toy_recipe(compile=True)
+    source = BatchSource(recipe, store, TABLE, np.arange(len(TABLE)))
+    with pytest.raises(RecipeError, match="compiler"):
+        loop.train(recipe, source, tmp_path, label="x")
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    loop.save_checkpoint(loop.start(toy_recipe(), torch.device("cpu")), tmp_path / "checkpoint.pt")
+    other = loop.start(toy_recipe(layer_decay=0.5), torch.device("cpu"))
+    with pytest.raises(RecipeError, match="another network"):
+        loop.load_checkpoint(other, tmp_path / "checkpoint.pt")

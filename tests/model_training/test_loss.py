@@ -71,7 +71,8 @@ def test_unknown_masks_give_no_gradient():
 
 
 def test_total_loss_weighs_its_parts():
-    output = SliceOutput(torch.randn(2, 2), torch.randn(2, 2), torch.randn(2, 5), torch.randn(2, 2, 16, 16))
+    shapes = ((2, 2), (2, 2), (2, 5), (2, 2, 16, 16), (2, 320))
+    output = SliceOutput(*(torch.randn(shape) for shape in shapes))
     known = torch.ones(2, 2, dtype=torch.bool)
     targets = Targets(torch.tensor([[1.0, 0], [0, 1]]), torch.full((2, 5), 1.0), masks(), known)
     both = known_cross_entropy(output.findings, targets.findings)

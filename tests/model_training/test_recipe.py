@@ -14,7 +14,9 @@ from model_training.recipe import read_recipe, recipe_from
 from strokeapp.errors import RecipeError
 from strokeapp.types import Modality, Sequence
 
-SHIPPED = sorted((Path(model_training.__file__).parent / "recipes").glob("*.toml"))
+RECIPES = Path(model_training.__file__).parent / "recipes"
+PRETRAINING = RECIPES / "pretrain.toml"
+SHIPPED = sorted(set(RECIPES.glob("*.toml")) - {PRETRAINING})
 
 
 def test_recipes_are_shipped():
@@ -50,6 +52,11 @@ def test_defaults_are_filled_in():
         ({"strata": []}, "strata"),
         ({"strata": [{"dataset": "elsewhere", "share": 1}]}, "strata"),
         ({"strata": [{"dataset": "bleeds", "share": 0}]}, "shares"),
+        ({"layer_decay": 0.0}, "layer_decay"),
+        ({"layer_decay": 1.5}, "layer_decay"),
+        ({"patience": -1}, "patience"),
+        ({"patience": 2, "folds": 2}, "3 folds"),
+        ({"compile": "yes"}, "compile"),
         ({"findings": []}, "findings"),
         ({"findings": ["tumor"]}, "findings"),
         ({"modality": "PET"}, "PET"),

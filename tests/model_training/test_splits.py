@@ -66,3 +66,20 @@ def test_a_patient_on_two_sides_is_refused():
 def test_one_fold_is_no_split():
     with pytest.raises(ManifestError):
         patient_folds(many(), 1, seed=0)
+
+
+def test_split_groups_stay_together_over_datasets():
+    table = many().assign(dataset=lambda t: np.where(t.index < 120, "d", "e"))
+    rng = np.random.default_rng(0)
+    table["split_group"] = "s" + pd.Series(rng.integers(0, 30, 100)).loc[table["group"].astype(int)].astype(str).values
+    fold = patient_folds(table, 4, seed=0)
+    assert (table.assign(fold=fold).groupby("split_group")["fold"].nunique() == 1).all()
+    assert len(np.unique(fold)) == 4
+    with pytest.raises(ManifestError, match="Near-identical"):
+        check_patients_apart(table, patient_folds(table.drop(columns="split_group"), 4, seed=0))
+
+
+def test_a_split_group_of_one_patient_each_changes_nothing_but_who_is_compared():
+    table = many()
+    plain = patient_folds(table, 4, seed=3)
+    np.testing.assert_array_equal(plain, patient_folds(table.assign(split_group=table["group"]), 4, seed=3))

@@ -1,0 +1,135 @@
+"""Write measured explanations: JSON for the app, CSV for a spreadsheet, Markdown for a reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model_training.explanations import measure
+from model_training.package import load_recipe
+from strokeapp.errors import RecipeError
+from strokeapp.inference.explanation.measured import ALL_SHUFFLED, EXPLANATIONS
+
+HEADER = (
+    "| finding | method | hits | hit rate (95 %) | large lesions | IoU at one cut | energy in lesion | outside head | "
+    "deletion | insertion | infidelity | sensitivity | shuffled ρ | s per slice |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+LAYER_HEADER = "| finding | layer | hits | IoU at one cut | energy in lesion |\n|---|---|---|---|---|"
+
+
+def run(
+    folder: Path, out: Path, methods: Sequence[str] = (), *, limits: tuple[int, int], ship: Path | None = None
+) -> Path:
+    """Measure a run's explanations and write the report after every method; return the JSON file.
+
+    Args:
+        folder: Of the run.
+        out: Path without suffix.
+        methods: Names; all unless given. What an earlier report at ``out`` knows of others is kept.
+        limits: Images per finding, for cheap methods and for the others.
+        ship: Folder of a shipped network that gets the result too.
+
+    Raises:
+        RecipeError: The run is not finished, or the report at ``out`` is of another network.
+    """
+    recipe = load_recipe(folder)
+    known = read_report(out, recipe.name, recipe.version) if methods else None
+    measure(
+        folder, limit=limits[0], costly_limit=limits[1], methods=tuple(methods), known=known,
+        keep=lambda report: write_report(report, out, ship=ship),
+    )  # fmt: skip
+    return out.with_suffix(".json")
+
+
+def read_report(out: Path, recipe_name: str, version: str) -> dict[str, Any] | None:
+    """Return an earlier report of the same network, to measure some methods again; None where there is none.
+
+    Args:
+        out: Path without suffix.
+        recipe_name, version: Of the run.
+
+    Raises:
+        RecipeError: The file there is of another network or version, or damaged.
+    """
+    path = out.with_suffix(".json")
+    if not path.is_file():
+        return None
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        same = (report["network"], report["version"]) == (recipe_name, version)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecipeError(f"{path} is not a report of explanations. Give another --out.", detail=repr(error)) from error
+    if not same:
+        raise RecipeError(f"{path} is of {report['network']} {report['version']}. Give another --out.")
+    for row in report["rows"]:
+        row.update({name: float("nan") for name, value in row.items() if value is None})
+    return report
+
+
+def write_report(report: dict[str, Any], out: Path, *, ship: Path | None = None) -> None:
+    """Write the report as JSON and Markdown and its rows as CSV; as JSON beside a shipped network too, if one is given.
+
+    Args:
+        report: As ``measure`` returns it.
+        out: Path without suffix.
+        ship: Folder of a shipped network.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_plain(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    for path in (out.with_suffix(".json"), *([ship / EXPLANATIONS] if ship is not None else [])):
+        path.write_text(text, encoding="utf-8")
+    out.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
+    pd.DataFrame(report["rows"]).to_csv(out.with_suffix(".csv"), index=False, float_format="%.4f")
+
+
+def _plain(value: Any) -> Any:
+    """Round numbers and turn what JSON has no word for into null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), 4) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """Return the report's tables for a reader.
+
+    Args:
+        report: As ``measure`` returns it.
+    """
+    lines = [
+        f"# Explanations of {report['network']} {report['version']}",
+        "",
+        f"Default: {report['default'] or 'none'}.",
+    ]
+    lines += ["", HEADER, *(_row(row, report["randomization"]) for row in report["rows"])]
+    lines += ["", "Grad-CAM by layer:", "", LAYER_HEADER, *(_layer(row) for row in report["layers"])]
+    failed = [name for name, entry in report["randomization"].items() if not entry["passed"]]
+    lines += ["", f"Failed on shuffled weights: {', '.join(failed) or 'none'}."]
+    lines += [f"Not offered: {name}: {reason}" for name, reason in report["not_offered"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: dict[str, Any], tested: dict[str, Any]) -> str:
+    stages = tested.get(row["method"], {}).get("stages", [])
+    end = [s["rank_correlation"] for s in stages if s["stage"] == ALL_SHUFFLED and s["finding"] == row["finding"]]
+    cells = [row["finding"], row["title"], f"{row['hits']}/{row['images']}"]
+    cells.append(f"{row['hit_rate']:.2f} ({row['hit_low']:.2f}–{row['hit_high']:.2f})")
+    cells.append(f"{row['large_hits']}/{row['large_images']}")
+    names = ("iou", "energy_inside", "energy_outside_head", "deletion", "insertion", "infidelity", "sensitivity")
+    cells += [f"{row[name]:.3g}" for name in names]
+    cells += [f"{end[0]:.2f}" if end else "–", f"{row['seconds_per_slice']:.2g}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _layer(row: dict[str, Any]) -> str:
+    cells = (row["finding"], row["layer"], f"{row['hits']}/{row['images']}")
+    return "| " + " | ".join((*cells, f"{row['iou']:.3f}", f"{row['energy_inside']:.3f}")) + " |"

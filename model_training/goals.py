@@ -1,0 +1,235 @@
+"""Hold a network's measured figures beside the goals that were set for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model_training.calibrate import study_table
+from strokeapp.models.registry import Card, FindingSettings
+from strokeapp.performance.calibration import EPSILON
+from strokeapp.performance.curves import auc
+from strokeapp.performance.intervals import RESAMPLES, UNDEFINED, Interval, bootstrap_interval, weighted_auc
+from strokeapp.performance.paper import PAPER
+from strokeapp.performance.predictions import Sample, known, known_rows, patient_groups
+from strokeapp.performance.subgroups import LESION_PIXELS, mean_interval
+from strokeapp.performance.summary import NAN, summarize
+from strokeapp.types import Finding, Sequence
+
+VOLUME_SLICES = 3
+"""Images from which a patient counts as a volume, where the predictions do not tell slice numbers."""
+LEAST_LESION = 50
+"""Pixels; the goal for lesion overlap on FLAIR counts lesions of this size and over."""
+LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Hold one figure; nan where it could not be measured, and then ``note`` says why.
+
+    Args:
+        value: The figure.
+        interval: 95 %, by resampling patients.
+        n: Images, or studies.
+    """
+
+    value: float
+    interval: Interval = UNDEFINED
+    n: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GoalRow:
+    """Set one figure beside its goal.
+
+    Args:
+        what: In words.
+        goal: Target; None where the figure is only reported.
+        measured: The figure.
+        at_most: The target is not to be exceeded, instead of to be reached.
+        strictly: The target itself is not enough.
+    """
+
+    what: str
+    goal: float | None
+    measured: Measured
+    at_most: bool = False
+    strictly: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the goal is met by the figure itself; None where there is no goal or no figure."""
+        if self.goal is None or np.isnan(self.measured.value):
+            return None
+        gain = float((self.goal - self.measured.value) if self.at_most else (self.measured.value - self.goal))
+        return gain > 0 if self.strictly else gain >= 0
+
+    def record(self) -> dict[str, Any]:
+        """Return plain values; nan is None."""
+        low, high = (float(end) if np.isfinite(end) else None for end in self.measured.interval)
+        value = None if np.isnan(self.measured.value) else float(self.measured.value)
+        rule = (
+            ("at most" if self.at_most else "above" if self.strictly else "at least") if self.goal is not None else ""
+        )
+        return {
+            "what": self.what, "rule": rule, "goal": self.goal, "value": value, "low": low, "high": high,
+            "n": self.measured.n, "met": self.met, "note": self.measured.note,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Hold what the figures are computed from.
+
+    Args:
+        card: Of the network, completed.
+        table: Its stored predictions.
+        n: Resamples of patients.
+    """
+
+    card: Card
+    table: pd.DataFrame
+    n: int = field(default=RESAMPLES)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Return the figures over all datasets at the balanced operating points."""
+        thresholds = {finding: settings.threshold for finding, settings in self.card.findings.items()}
+        return summarize(self.table, thresholds, per_dataset=False, n=self.n)
+
+    def area(self, sample: Sample) -> Measured:
+        """Return the AUC of a sample with its interval."""
+        if not sample.two_classes:
+            return Measured(NAN, n=sample.labels.size, note="one class only")
+        ends = bootstrap_interval(weighted_auc, *sample, n=self.n)
+        return Measured(auc(sample.labels, sample.scores), ends, sample.labels.size)
+
+    def overlap(self, rows: pd.DataFrame) -> Measured:
+        """Return the mean lesion Dice of the rows with a drawn lesion."""
+        drawn = rows[rows["lesion_dice"].notna()]
+        if drawn.empty:
+            return Measured(NAN, note="no drawn lesion")
+        ends = mean_interval(drawn["lesion_dice"], patient_groups(drawn), n=self.n)
+        return Measured(float(drawn["lesion_dice"].mean()), ends, len(drawn))
+
+    def of(self, dataset: str) -> pd.DataFrame:
+        """Return the rows of one dataset."""
+        return self.table[self.table["dataset"] == dataset]
+
+
+def goal_rows(evidence: Evidence) -> list[GoalRow]:
+    """Return the goals that apply to a network, in the order they were set, each with its figure."""
+    makers: dict[str, Callable[[Evidence], Iterator[GoalRow]]] = {
+        Sequence.NCCT.value: _ct_goals, Sequence.FLAIR.value: _flair_goals, Sequence.DWI.value: _dwi_goals,
+    }  # fmt: skip
+    rows = [row for name, maker in makers.items() if name in evidence.card.raw["sequences"] for row in maker(evidence)]
+    return [*rows, *_paper_goals(evidence), *_calibration_goals(evidence)]
+
+
+def _ct_goals(evidence: Evidence) -> Iterator[GoalRow]:
+    bleed, infarct = Finding.HEMORRHAGIC, Finding.ISCHEMIC
+    if bleed in evidence.card.findings:
+        sets = {"ct_ich": 0.96, "head_ct_200": 0.97, "phe_sich": 0.995}
+        for name, goal in sets.items():
+            yield GoalRow(f"hemorrhage per slice, {name}: AUC", goal, evidence.area(known(evidence.of(name), bleed)))
+        yield GoalRow("hemorrhage per study, ct_ich: AUC", 0.97, _studies(evidence, "ct_ich", bleed))
+        for name in sets:
+            yield GoalRow(f"hemorrhage, {name} left out of training: AUC", 0.93, _left_out(evidence, bleed, name))
+    if infarct in evidence.card.findings:
+        yield GoalRow("infarct per slice, by session: AUC", 0.97, evidence.area(known(evidence.table, infarct)))
+        yield GoalRow("infarct, teknofest: lesion Dice", 0.60, evidence.overlap(evidence.of("teknofest")))
+        yield GoalRow("infarct, aisd unseen, against lesion-free CT: AUC", 0.93, _unseen_infarcts(evidence))
+
+
+def _flair_goals(evidence: Evidence) -> Iterator[GoalRow]:
+    rows = evidence.of("soop_flair")
+    yield GoalRow("infarct on FLAIR, soop_flair: AUC", 0.92, evidence.area(known(rows, Finding.ISCHEMIC)))
+    if LESION_PIXELS in rows:
+        large = rows[pd.to_numeric(rows[LESION_PIXELS], errors="coerce") >= LEAST_LESION]
+        overlap = evidence.overlap(large)
+    else:
+        overlap = Measured(NAN, note="lesion sizes are not stored; run the card command with --manifest")
+    yield GoalRow(f"infarct on FLAIR, lesions of {LEAST_LESION} pixels and over: lesion Dice", 0.60, overlap)
+    unseen = evidence.overlap(evidence.of("isles22_flair"))
+    yield GoalRow("infarct on FLAIR, isles22_flair: lesion Dice", None, unseen)
+
+
+def _dwi_goals(evidence: Evidence) -> Iterator[GoalRow]:
+    rows = evidence.of("isles22_dwi")
+    if "slice" in rows:
+        volume = (rows["slice"] != "").to_numpy()
+    else:
+        volume = (rows.groupby("patient")["path"].transform("size") >= VOLUME_SLICES).to_numpy(bool)
+    yield GoalRow("infarct on DWI, figure slices: lesion Dice", 0.75, evidence.overlap(rows[~volume]))
+    sample = known(rows[volume], Finding.ISCHEMIC)
+    yield GoalRow("infarct on DWI, slices of the volumes: AUC", 0.97, evidence.area(sample))
+
+
+def _paper_goals(evidence: Evidence) -> Iterator[GoalRow]:
+    """Yield the paper's cells of the findings that the network reads: every one is to be exceeded."""
+    for finding, printed in PAPER.items():
+        rows = evidence.summary
+        chosen = rows[(rows["finding"] == finding.value) & rows["presumed"]] if len(rows) else rows
+        if finding not in evidence.card.findings or chosen.empty:
+            continue
+        row = chosen.iloc[0]
+        for measure, value in printed.items():
+            found = Measured(row[measure], Interval(row[f"{measure}_low"], row[f"{measure}_high"]), int(row["images"]))
+            yield GoalRow(f"{finding.value}, the paper's {measure}", value, found, strictly=True)
+
+
+def _calibration_goals(evidence: Evidence) -> Iterator[GoalRow]:
+    for name, record in evidence.card.raw.get("calibration", {}).items():
+        kind = "cross_fitted" if "cross_fitted" in record else "after"
+        error = record[kind]
+        ends = UNDEFINED if error["low"] is None else Interval(error["low"], error["high"])
+        how = "fitted on the other folds" if kind == "cross_fitted" else "fitted on the same images"
+        found = Measured(error["ece"], ends, record["images"], note=f"calibration {how}")
+        yield GoalRow(f"{name}, calibration error after calibration", 0.04, found, at_most=True)
+
+
+def _left_out(evidence: Evidence, finding: Finding, dataset: str) -> Measured:
+    name = f"{LEFT_OUT}:{finding.value}:{dataset}"
+    for row in evidence.card.raw.get("experiments", ()):
+        if row["name"] == name:
+            return _experiment(row)
+    return Measured(NAN, note=f"no experiment called {name} is stored")
+
+
+def _experiment(row: Mapping[str, Any]) -> Measured:
+    ends = UNDEFINED if row["low"] is None or row["high"] is None else Interval(float(row["low"]), float(row["high"]))
+    return Measured(float(row["figure"]), ends, int(row["n"] or 0), note=row["what"])
+
+
+def _unseen_infarcts(evidence: Evidence) -> Measured:
+    """Return how infarcts of a source never learnt from stand against slices of the others without any lesion."""
+    table = evidence.table
+    unseen = (table["dataset"] == "aisd") & (table["fold"] == "external")
+    if not unseen.any():
+        return Measured(NAN, note="aisd was learnt from, or is not among the predictions")
+    free = (table["dataset"] != "aisd") & (table["ischemic"] == 0) & (table["hemorrhagic"] == 0)
+    return evidence.area(known(table[unseen | free], Finding.ISCHEMIC))
+
+
+def _studies(evidence: Evidence, dataset: str, finding: Finding) -> Measured:
+    """Return the AUC of studies pooled as a reading pools them; one study per patient."""
+    rows = evidence.of(dataset)
+    rows = rows[known_rows(rows, finding)]
+    logits = slice_logits(rows[f"{finding.value}_probability"].to_numpy(), evidence.card.findings[finding])
+    studies = study_table(rows.assign(group=rows["patient"]), finding, logits)
+    if studies.empty:
+        return Measured(NAN, note="no volumes")
+    labels = studies["label"].to_numpy(np.int8)
+    return evidence.area(Sample(labels, studies["logit"].to_numpy(np.float64), np.arange(len(studies))))
+
+
+def slice_logits(probabilities: np.ndarray, settings: FindingSettings) -> np.ndarray:
+    """Undo a finding's calibration: return the network's logits from stored probabilities of any shape."""
+    clipped = np.clip(probabilities, EPSILON, 1 - EPSILON)
+    return (np.log(clipped / (1 - clipped)) - settings.shift) * settings.temperature

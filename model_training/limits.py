@@ -1,0 +1,66 @@
+"""Say what a network is for and where it must not be trusted; both depend on what it learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from strokeapp.inference.pooling import TOP_SLICES
+
+INTENDED_USE = {
+    "purpose": "Research on, and demonstration of, reading head CT and MR for stroke with a network.",
+    "users": "Clinicians and researchers who look at the images themselves and know the limits below.",
+    "not_for": "Not a medical device: not for diagnosis, triage, treatment or any decision about a patient. "
+    "Not for children, other body parts, other sequences, or images after contrast.",
+    "oversight": "Every reading is shown beside the image, its explanation and its operating point; a person decides.",
+}
+
+COMMON = (
+    "Research and demonstration only; not a medical device. Not flagged is not normal.",
+    "Probabilities are calibrated to the mix of these sets, not to the prevalence of an emergency department.",
+    f"Slices are judged one by one; a study's probability is pooled from its {TOP_SLICES} highest slices.",
+)
+
+BY_SEQUENCE = {
+    "NCCT": (
+        "Every infarct on CT comes from two sources and the infarct-free slices from others; lesion masks, transplants "
+        "and one level of gray loosen the tie between source and finding but cannot prove it cut.",
+        "Absence of infarction in trauma and bleed patients, and of bleeding in the ministry's infarct class, is "
+        "presumed from how those sets were collected.",
+        "Study-level infarct figures compare scan sessions of a few infarct slices with whole volumes of other "
+        "patients.",
+        "Nothing is known of age, sex, scanner or time since onset in the CT sets: no figure tells whom the network "
+        "serves worse.",
+    ),
+    "DWI": (
+        "Reads infarcts only: a hemorrhage, a tumor or an abscess may be bright on diffusion images and be called an "
+        "infarct.",
+        "Every patient of the diffusion set has an infarct; the only lesion-free slices come from the few whole "
+        "volumes, so specificity is measured on very few heads.",
+        "Hardly any whole volumes exist: the calibration and the operating points of a study are those of a slice.",
+        "Most images were taken from published figures, whose gray window differs from case to case, with the skull "
+        "removed and at one millimeter a pixel; a clinical series has its skull and its own resolution.",
+        "Only the high b-value image is read; the ADC map is not, so T2 shine-through is not told apart.",
+    ),
+    "FLAIR": (
+        "Reads infarcts only. Every patient of the training set had a stroke: a slice without an infarct is not that "
+        "of a healthy person, and healthy people were never seen.",
+        "One fixed axial level per patient was learnt from, so infarcts above and below it, in the posterior fossa "
+        "above all, were hardly ever seen, and no figure is for a whole study.",
+        "Lesions were drawn on diffusion images: some are not visible on FLAIR, and white-matter disease that looks "
+        "like them is common.",
+        "Training images are brain-extracted and in a standard space; a clinical series has its skull and its own "
+        "angle.",
+    ),
+}
+
+UNKNOWN_SEQUENCE = "Nothing has been written down about the limits of this sequence; treat every reading with doubt."
+
+
+def limits_of(sequences: Iterable[str]) -> list[str]:
+    """Return the limits of a network that reads the given sequences, the common ones first.
+
+    Args:
+        sequences: Names as in ``strokeapp.types.Sequence``.
+    """
+    special = [text for name in sequences for text in BY_SEQUENCE.get(name, (UNKNOWN_SEQUENCE,))]
+    return list(dict.fromkeys((*COMMON, *special)))

@@ -1,0 +1,135 @@
+"""Write a model card as Markdown, from the plain values of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from strokeapp.models.markdown import figure_text, markdown_table, named_figure
+
+CALIBRATION_NAMES = {
+    "before": "before calibration",
+    "after": "as shipped (fitted on the same images)",
+    "cross_fitted": "fitted on the other folds",
+}
+POINT_NAMES = {"high_sensitivity": "high sensitivity", "balanced": "balanced", "high_specificity": "high specificity"}
+SUBGROUP_FIGURES = {"auc": "AUC", "recall": "recall", "specificity": "specificity", "dice": "lesion Dice"}
+
+
+def card_markdown(raw: Mapping[str, Any]) -> str:
+    """Return the whole card; sections that the card does not hold are left out.
+
+    Args:
+        raw: Contents of ``card.json``.
+    """
+    sections = (
+        ("Intended use", intended_use(raw)),
+        ("Limits", _bullets(raw.get("limits", ()))),
+        ("Facts", facts_table(raw)),
+        ("Sources", sources_table(raw)),
+        ("Operating points", operating_points_table(raw)),
+        ("Calibration", calibration_table(raw)),
+        ("Subgroups", subgroups_table(raw)),
+        ("Failure gallery", gallery_table(raw)),
+        ("Experiments", experiments_table(raw)),
+        ("CLAIM checklist", claim_table(raw)),
+    )
+    parts = [f"# Model card: {raw['title']} {raw['version']}"]
+    parts += [f"## {title}\n\n{text}" for title, text in sections if text]
+    return "\n\n".join(parts) + "\n"
+
+
+def intended_use(raw: Mapping[str, Any]) -> str:
+    """Return what the network is for, one line each."""
+    return _bullets(
+        f"**{name.replace('_', ' ').capitalize()}:** {text}" for name, text in raw.get("intended_use", {}).items()
+    )
+
+
+def facts_table(raw: Mapping[str, Any]) -> str:
+    """Return what is read, with what, and the file that does it."""
+    network, weights = raw.get("network", {}), raw.get("weights", {})
+    rows = [
+        ("reads", f"{raw['modality']}: {', '.join(raw['sequences'])}"),
+        ("findings", ", ".join(raw.get("findings", {}))),
+        ("input", ", ".join(f"{name} {value}" for name, value in raw.get("input", {}).items())),
+        ("network", network.get("kind", "not stated")),
+        ("convolutional layers", network.get("convolutional_layers", "not counted")),
+        ("recurrent layers", network.get("recurrent_layers", 0)),
+        ("parameters", f"{weights['parameters']:,}" if "parameters" in weights else "not stated"),
+        ("weights, SHA-256", weights.get("sha256", "not stated")),
+        ("license", raw.get("license", "not stated")),
+    ]
+    return markdown_table(("what", "value"), rows)
+
+
+def sources_table(raw: Mapping[str, Any]) -> str:
+    """Return the credited sources with their terms."""
+    rows = [(item["name"], item.get("images", "–"), item["citation"], item["terms"]) for item in raw.get("sources", ())]
+    return markdown_table(("source", "images", "citation", "terms"), rows) if rows else ""
+
+
+def operating_points_table(raw: Mapping[str, Any]) -> str:
+    """Return the thresholds of every finding, for a slice and for a study."""
+    rows = []
+    for finding, entry in raw.get("findings", {}).items():
+        for unit, key in (("slice", "operating_points"), ("study", "study_operating_points")):
+            points = entry.get(key, {})
+            rows.append((finding, unit, *(figure_text(points.get(name)) for name in POINT_NAMES)))
+    return markdown_table(("finding", "unit", *POINT_NAMES.values()), rows) if rows else ""
+
+
+def calibration_table(raw: Mapping[str, Any]) -> str:
+    """Return the expected calibration errors with their intervals."""
+    rows = []
+    for finding, record in raw.get("calibration", {}).items():
+        for key, name in CALIBRATION_NAMES.items():
+            if key in record:
+                error = record[key]
+                text = figure_text(error["ece"], error["low"], error["high"])
+                rows.append((finding, name, record["images"], record["patients"], text))
+    return markdown_table(("finding", "calibration", "images", "patients", "ECE"), rows) if rows else ""
+
+
+def subgroups_table(raw: Mapping[str, Any]) -> str:
+    """Return the figures per subgroup, and what is not known of any image."""
+    rows = [
+        (row["finding"], row["attribute"], row["group"], f"{row['images']} ({row['positives']}, {row['patients']})")
+        + tuple(named_figure(row, name) for name in SUBGROUP_FIGURES)
+        for row in raw.get("subgroups", ())
+    ]
+    if not rows:
+        return ""
+    header = ("finding", "by", "group", "n (positive, patients)", *SUBGROUP_FIGURES.values())
+    unknown = ", ".join(raw.get("subgroups_unknown", ()))
+    note = f"\n\nNot known for any image: {unknown}." if unknown else ""
+    return markdown_table(header, rows) + note
+
+
+def gallery_table(raw: Mapping[str, Any]) -> str:
+    """Return the worst mistakes by name; pictures are not part of a card."""
+    rows = [
+        (row["finding"], row["kind"], row["path"], row["dataset"], figure_text(row["probability"]),
+         "presumed" if row["presumed"] else "read", figure_text(row["lesion_dice"]))
+        for row in raw.get("gallery", ())
+    ]  # fmt: skip
+    return markdown_table(("finding", "kind", "image", "source", "probability", "label", "Dice"), rows) if rows else ""
+
+
+def experiments_table(raw: Mapping[str, Any]) -> str:
+    """Return what else was measured."""
+    rows = [
+        (row["name"], row["what"], figure_text(row["figure"], row["low"], row["high"]), row["n"] or "–")
+        for row in raw.get("experiments", ())
+    ]
+    return markdown_table(("name", "what", "figure", "n"), rows) if rows else ""
+
+
+def claim_table(raw: Mapping[str, Any]) -> str:
+    """Return the CLAIM items with where each is answered."""
+    rows = [(row["number"], row["item"], row["status"], row["where"]) for row in raw.get("claim", ())]
+    return markdown_table(("item", "what", "status", "where"), rows) if rows else ""
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,172 @@
+"""Draw the model card page: what a network is for, what it learnt from, where it fails, and its methods section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image, UnidentifiedImageError
+
+from strokeapp.errors import StrokeAppError
+from strokeapp.models import card_text
+from strokeapp.models.registry import Card
+from strokeapp.ui import model_card_data as data
+from strokeapp.ui.pixels import picture
+
+THUMBNAIL = 160
+PER_ROW = 4
+NOT_COMPLETE = (
+    "This card was written without figures of its own. Complete it with `python -m model_training card {name}`."
+)
+
+
+def show_model_card(cards: Sequence[Card]) -> None:
+    """Draw the whole page.
+
+    Args:
+        cards: Of the installed networks; with none the page says so.
+    """
+    st.title("Model card", anchor=False)
+    if not cards:
+        st.info("No network is installed yet, so there is no card to show.")
+        return
+    card = _choose(cards)
+    _downloads(card)
+    use, evidence, failures, claim, methods = st.tabs(["Card", "Subgroups", "Failures", "CLAIM", "Methods"])
+    with use:
+        _use(card)
+    with evidence:
+        _evidence(card)
+    with failures:
+        _failures(card)
+    with claim:
+        _claim(card)
+    with methods:
+        _methods(card)
+
+
+def _choose(cards: Sequence[Card]) -> Card:
+    names = [f"{card.title} · {card.version}" for card in cards]
+    if len(cards) == 1:
+        st.markdown(f"**{names[0]}**")
+        return cards[0]
+    numbers = range(len(cards))
+    return cards[st.radio("Network", numbers, format_func=names.__getitem__, horizontal=True, key="card_network")]
+
+
+def _downloads(card: Card) -> None:
+    stem = f"{card.name}-{card.version}"
+    with st.container(horizontal=True):
+        _download("Card, JSON", data.card_json(card), f"{stem}-card.json", "application/json")
+        _download("Card, Markdown", data.card_text(card), f"{stem}-card.md", "text/markdown")
+
+
+def _download(label: str, text: str, name: str, mime: str) -> None:
+    st.download_button(label, text, file_name=name, mime=mime, on_click="ignore", icon=":material/download:")
+
+
+def _use(card: Card) -> None:
+    if "intended_use" in card.raw:
+        st.subheader("Intended use", anchor=False)
+        st.markdown(card_text.intended_use(card.raw))
+    st.subheader("Limits", anchor=False)
+    st.markdown("\n".join(f"- {text}" for text in card.raw.get("limits", ())) or "None are written down.")
+    st.subheader("Sources", anchor=False)
+    st.markdown(card_text.sources_table(card.raw) or "None are named.")
+    st.subheader("Facts", anchor=False)
+    st.markdown(card_text.facts_table(card.raw))
+    st.subheader("Operating points", anchor=False)
+    st.markdown(card_text.operating_points_table(card.raw))
+
+
+def _evidence(card: Card) -> None:
+    subgroups = card_text.subgroups_table(card.raw)
+    if not subgroups:
+        st.info(NOT_COMPLETE.format(name=card.name))
+        return
+    st.caption(
+        "By image, out of fold, at the balanced operating point; 95 % intervals by resampling patients. Subtypes and "
+        "lesion sizes stand beside the images without the finding of the same sources. A dash: not defined."
+    )
+    st.markdown(subgroups)
+    st.subheader("Calibration", anchor=False)
+    st.markdown(card_text.calibration_table(card.raw))
+    st.caption("ECE: expected calibration error, the mean gap between probability and observed share in ten bins.")
+    experiments = card_text.experiments_table(card.raw)
+    if experiments:
+        st.subheader("Experiments", anchor=False)
+        st.markdown(experiments)
+
+
+def _failures(card: Card) -> None:
+    rows = card.raw.get("gallery")
+    if rows is None:
+        st.info(NOT_COMPLETE.format(name=card.name))
+        return
+    folder = data.image_folder()
+    st.caption(
+        "The images that the network got most wrong out of fold, one per patient. "
+        + ("" if folder else "The images are not part of the application; here they are named only. ")
+        + "Presumed: nobody read the image for the finding, so the label may be what is wrong."
+    )
+    if folder is None:
+        st.markdown(card_text.gallery_table(card.raw) or "No mistakes at the balanced operating point.")
+        return
+    for finding, kind in dict.fromkeys((row["finding"], row["kind"]) for row in rows):
+        st.subheader(f"{finding.capitalize()}: {kind}", anchor=False)
+        chosen = [row for row in rows if (row["finding"], row["kind"]) == (finding, kind)]
+        for start in range(0, len(chosen), PER_ROW):
+            for column, row in zip(st.columns(PER_ROW), chosen[start : start + PER_ROW], strict=False):
+                with column:
+                    _thumbnail(folder, row)
+
+
+def _thumbnail(folder: Path, row: Mapping[str, Any]) -> None:
+    label = "presumed free" if row["presumed"] else row["dataset"]
+    key = f"card-{row['finding']}-{row['path']}".replace("/", "-").replace(".", "-").replace(" ", "-")
+    picture(
+        _pixels(folder, row["path"]), key=key, size=THUMBNAIL, label=f"{row['finding']} {row['kind']}: {row['path']}"
+    )
+    st.caption(f"{row['path']} · {row['probability']:.3f} · {label}")
+
+
+def _pixels(folder: Path, name: str) -> np.ndarray | None:
+    """Return (side, side) uint8 of one image, or None where it is not there or is no picture."""
+    path = data.image_path(folder, name)
+    if path is None:
+        return None
+    try:
+        with Image.open(path) as opened:
+            gray = opened.convert("L")
+            gray.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
+    except (UnidentifiedImageError, OSError):
+        return None
+    square = Image.new("L", (max(gray.size),) * 2)
+    square.paste(gray, tuple((max(gray.size) - side) // 2 for side in gray.size))
+    return np.asarray(square)
+
+
+def _claim(card: Card) -> None:
+    table = card_text.claim_table(card.raw)
+    if not table:
+        st.info(NOT_COMPLETE.format(name=card.name))
+        return
+    st.caption(
+        "Checklist for Artificial Intelligence in Medical Imaging, 2024 update (Tejani et al., Radiology: Artificial "
+        "Intelligence 2024); the items in our own words."
+    )
+    st.markdown(table)
+
+
+def _methods(card: Card) -> None:
+    try:
+        text = data.methods_of(card)
+    except StrokeAppError as error:
+        st.error(error.user_message)
+        return
+    _download("Methods, Markdown", text, f"{card.name}-{card.version}-methods.md", "text/markdown")
+    # The title of the section is the page's own already.
+    st.markdown(text.partition("\n")[2])

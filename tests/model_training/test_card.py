@@ -1,0 +1,288 @@
+"""Completing a card, the CLAIM checklist, goals and reports: all follow from predictions and the run's record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from factories_models import SETTINGS, card_values, install_network
+from factories_training import write_manifest
+from sklearn.metrics import precision_score, roc_auc_score
+
+from factories import make_picture
+from model_training.__main__ import main
+from model_training.calibrate import fit_calibration
+from model_training.card import SHARE_ALIKE, _license, calibration_record, complete_card, cross_fitted
+from model_training.claim import ITEMS, Status, claim_items
+from model_training.experiments import EXPERIMENTS, read_experiments
+from model_training.goals import Evidence, GoalRow, Measured, goal_rows, slice_logits
+from model_training.limits import limits_of
+from model_training.reports import write_report
+from model_training.sources import TERMS
+from strokeapp.errors import ManifestError, ModelError
+from strokeapp.inference.slices import calibrated
+from strokeapp.models.layers import count_layers
+from strokeapp.models.registry import load_network, read_card
+from strokeapp.performance.calibration import expected_calibration_error
+from strokeapp.performance.predictions import known, read_predictions
+from strokeapp.types import Finding
+
+N = 30
+TRAINING = {
+    "images": 240, "patients": 60, "external_images": 20, "per_dataset": {"ct_ich": 120, "teknofest": 120},
+    "split": "2 folds by patient", "loss": "cross-entropy", "optimizer": "AdamW", "learning_rate": 0.001,
+    "schedule": "cosine", "batch": 24, "epochs": 2, "refinement": None, "images_per_epoch": 8, "init": "scratch",
+    "augmentation": {"flip": 0.5}, "ema": 0.99, "seed": 1, "seconds": {"final": 5}, "hardware": "two cores",
+    "framework": "PyTorch 2",
+}  # fmt: skip
+
+
+def predictions(*, size: int = 260, seed: int = 0) -> pd.DataFrame:
+    """Make slices of a bleeding source, one of infarcts and one never learnt from, four to a patient."""
+    generator, index = np.random.default_rng(seed), np.arange(size)
+    dataset = np.where(index < 120, "ct_ich", np.where(index < 240, "teknofest", "aisd"))
+    bleeds = ((index < 120) & (index // 4 % 2 == 0)).astype(int)
+    infarcts = (index >= 120).astype(int)
+    logits = generator.normal(0, 1.5, (2, size)) + 3 * np.stack([bleeds, infarcts]) - 1.5
+    return pd.DataFrame(
+        {
+            "path": [f"{i}.png" for i in index],
+            "patient": np.where(index < 240, np.char.add("p", (index // 4).astype(str)), ""),
+            "dataset": dataset,
+            "fold": np.where(index < 240, (index // 4 % 4 // 2).astype(str), "external"),
+            "ischemic": infarcts,
+            "hemorrhagic": np.where(index < 240, bleeds.astype(str), ""),
+            "presumed": np.where(index < 120, "ischemic", "hemorrhagic"),
+            **{f"{name}_probability": np.round(1 / (1 + np.exp(-z)), 6)
+               for name, z in zip(("hemorrhagic", "ischemic"), logits, strict=True)},
+            "lesion_dice": np.where(infarcts == 1, np.round(generator.random(size), 4), np.nan),
+        }
+    )  # fmt: skip
+
+
+def install(folder: Path, **changes):
+    """Install a network of random weights with these predictions and an incomplete card."""
+    network = {"pooled": ["hemorrhagic"], "top_share": 0.0045, "kind": "U-Net"}
+    weights = {"file": "weights.safetensors", "sha256": "0" * 64, "parameters": 1}
+    more = {"training": TRAINING, "license": TERMS, "sources": [], "network": network, "weights": weights}
+    card = install_network(folder, values=card_values(**(more | changes)))
+    predictions().to_csv(card.predictions, index=False)
+    return card
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Return a completed card."""
+    card = install(tmp_path_factory.mktemp("weights"))
+    rows = [
+        {"name": "left_out:hemorrhagic:ct_ich", "what": "without it", "figure": 0.71, "low": 0.6, "high": 0.8, "n": 9}
+    ]
+    (card.folder / EXPERIMENTS).write_text(json.dumps(rows))
+    return complete_card(card.folder, n=N)
+
+
+def test_completing_adds_what_was_measured_and_keeps_what_was_recorded(done) -> None:
+    raw = json.loads((done.folder / "card.json").read_text(), parse_constant=pytest.fail)
+    assert raw["training"] == TRAINING and raw["findings"]["ischemic"] == SETTINGS
+    assert raw["network"]["convolutional_layers"] == count_layers(load_network(done)).convolutional > 50
+    assert {row["attribute"] for row in raw["subgroups"]} == {"source"}
+    assert raw["subgroups_unknown"] == ["age", "sex", "lesion size", "scanner"]
+    assert raw["experiments"][0]["figure"] == 0.71 and len(raw["claim"]) == 44
+    table = read_predictions(done.predictions).set_index("path")
+    for row in raw["gallery"]:
+        assert table.loc[row["path"], f"{row['finding']}_probability"] == row["probability"]
+
+
+def test_completing_twice_changes_nothing(done) -> None:
+    before = (done.folder / "card.json").read_text()
+    complete_card(done.folder, n=N)
+    assert (done.folder / "card.json").read_text() == before
+
+
+def test_calibration_errors_are_those_of_raw_shipped_and_cross_fitted_probabilities(done) -> None:
+    table, settings = read_predictions(done.predictions), done.findings[Finding.ISCHEMIC]
+    record = done.raw["calibration"]["ischemic"]
+    sample = known(table, "ischemic")
+    assert record["after"]["ece"] == pytest.approx(expected_calibration_error(*sample[:2]))
+    logits = slice_logits(sample.scores, settings)
+    np.testing.assert_allclose(calibrated(logits, settings), sample.scores, atol=1e-6)
+    raw = 1 / (1 + np.exp(-logits))
+    assert record["before"]["ece"] == pytest.approx(expected_calibration_error(sample.labels, raw), abs=1e-6)
+    folds, out = table["fold"].to_numpy(), np.zeros(len(table))
+    for name, others in (("0", ["1"]), ("1", ["0"]), ("external", ["0", "1"])):
+        fit = np.isin(folds, others)
+        out[folds == name] = fit_calibration(logits[fit], sample.labels[fit])(logits[folds == name])
+    assert record["cross_fitted"]["ece"] == pytest.approx(expected_calibration_error(sample.labels, out), abs=1e-6)
+    assert record["images"] == 260 and record["patients"] == 61
+
+
+def test_a_fold_without_others_to_fit_on_gives_no_cross_fitted_figure(done) -> None:
+    assert cross_fitted(np.zeros(4), np.array([0, 1, 0, 1]), np.array(["0"] * 4)) is None
+    table = read_predictions(done.predictions)
+    one = calibration_record(table.assign(fold="0"), Finding.ISCHEMIC, done.findings[Finding.ISCHEMIC], n=N)
+    assert set(one) == {"images", "patients", "before", "after"}
+
+
+def test_goals_are_measured_on_the_rows_they_name(done) -> None:
+    table = read_predictions(done.predictions)
+    rows = {row.what: row for row in goal_rows(Evidence(done, table, N))}
+    bleeds = table[table["dataset"] == "ct_ich"]
+    per_slice = rows["hemorrhage per slice, ct_ich: AUC"]
+    expected = roc_auc_score(bleeds["hemorrhagic"], bleeds["hemorrhagic_probability"])
+    assert per_slice.measured.value == pytest.approx(expected) and per_slice.measured.n == 120
+    assert per_slice.met == (expected >= 0.96)
+    top = bleeds.groupby("patient")["hemorrhagic_probability"].apply(
+        lambda p: slice_logits(np.sort(p.to_numpy())[-2:], done.findings[Finding.HEMORRHAGIC]).mean()
+    )
+    labels = bleeds.groupby("patient")["hemorrhagic"].max()
+    study = rows["hemorrhage per study, ct_ich: AUC"].measured
+    assert study.value == pytest.approx(roc_auc_score(labels, top)) and study.n == 30
+    assert rows["hemorrhage, ct_ich left out of training: AUC"].measured == Measured(0.71, (0.6, 0.8), 9, "without it")
+    assert rows["hemorrhage, phe_sich left out of training: AUC"].met is None
+    unseen = table[(table["dataset"] == "aisd") | ((table["ischemic"] == 0) & (table["hemorrhagic"] == 0))]
+    found = rows["infarct, aisd unseen, against lesion-free CT: AUC"].measured
+    assert found.value == pytest.approx(roc_auc_score(unseen["ischemic"], unseen["ischemic_probability"]))
+    scores = table["ischemic_probability"] >= done.findings[Finding.ISCHEMIC].threshold
+    precision = rows["ischemic, the paper's precision"].measured.value
+    assert precision == pytest.approx(precision_score(table["ischemic"], scores))
+    assert len([what for what in rows if "the paper's" in what]) == 10
+
+
+def test_goals_of_mr_networks_are_their_own(tmp_path) -> None:
+    flair = install(tmp_path, name="flair", modality="MR", sequences=["FLAIR"], findings={"ischemic": dict(SETTINGS)})
+    table = predictions().replace({"dataset": {"ct_ich": "soop_flair", "teknofest": "soop_flair"}})
+    table["lesion_pixels"] = np.where(table["ischemic"] == 1, np.where(table.index % 2, 49, 50), "")
+    table.to_csv(flair.predictions, index=False)
+    read = read_predictions(flair.predictions)
+    rows = {row.what: row.measured for row in goal_rows(Evidence(flair, read, N))}
+    large = table[(table["lesion_pixels"].astype(str) == "50") & (table["dataset"] == "soop_flair")]
+    dice = rows["infarct on FLAIR, lesions of 50 pixels and over: lesion Dice"]
+    assert dice.n == len(large) and dice.value == pytest.approx(large["lesion_dice"].mean())
+    assert not any("hemorrhag" in what or "DWI" in what for what in rows)
+    assert len([what for what in rows if "the paper's" in what]) == 5
+
+
+def test_volumes_and_figures_of_diffusion_are_told_apart_by_slice_number(tmp_path) -> None:
+    card = install(tmp_path, name="dwi", modality="MR", sequences=["DWI"], findings={"ischemic": dict(SETTINGS)})
+    table = predictions().assign(dataset="isles22_dwi")
+    table["slice"] = np.where(table.index < 200, table.index.astype(str), "")
+    table.to_csv(card.predictions, index=False)
+    rows = {row.what: row.measured for row in goal_rows(Evidence(card, read_predictions(card.predictions), N))}
+    assert rows["infarct on DWI, slices of the volumes: AUC"].n == 200
+    assert rows["infarct on DWI, figure slices: lesion Dice"].value == pytest.approx(table["lesion_dice"][200:].mean())
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (GoalRow("", 0.9, Measured(0.9)), True),
+        (GoalRow("", 0.9, Measured(0.9), strictly=True), False),
+        (GoalRow("", 0.04, Measured(0.05), at_most=True), False),
+        (GoalRow("", 0.04, Measured(0.03), at_most=True), True),
+        (GoalRow("", None, Measured(0.9)), None),
+        (GoalRow("", 0.9, Measured(float("nan"))), None),
+    ],
+)
+def test_a_goal_is_met_by_the_figure_itself(row, met) -> None:
+    assert row.met is met
+
+
+def test_report_holds_goals_figures_card_and_methods(done, tmp_path) -> None:
+    markdown, record = write_report(done, tmp_path / "reports", n=N)
+    text = markdown.read_text()
+    for heading in ("## Goals", "## Figures per dataset", "## Model card", "### Limits", "## Methods", "### CLAIM"):
+        assert heading in text
+    assert "| not met |" in text and not any(word in text for word in ("None", "nan)", "| nan"))
+    values = json.loads(record.read_text(), parse_constant=pytest.fail)
+    assert (
+        values["goals"] and values["figures"] and values["card"]["name"] == "toy_ct" and "blanks" in values["methods"]
+    )
+
+
+def test_an_incomplete_card_gives_no_report(tmp_path) -> None:
+    with pytest.raises(ModelError, match="model_training card toy_ct"):
+        write_report(install(tmp_path), tmp_path)
+
+
+def test_all_items_of_the_checklist_are_answered_or_said_not_to_be(done) -> None:
+    rows = done.raw["claim"]
+    assert [row["number"] for row in rows] == list(range(1, 45)) and len(set(ITEMS)) == 44
+    assert all(row["where"].endswith(".") and row["section"] for row in rows)
+    assert {row["status"] for row in rows} == {status.value for status in Status}
+    assert rows[0]["section"] == "Title and abstract" and rows[-1]["section"] == "Other information"
+
+
+def test_the_checklist_admits_what_the_card_lacks(done) -> None:
+    bare = {name: value for name, value in done.raw.items() if name not in ("gallery", "subgroups", "experiments")}
+    bare["training"] = {**bare["training"], "external_images": 0}
+    status = {row["number"]: row["status"] for row in claim_items(bare)}
+    assert status[30] == status[33] == status[39] == Status.NOT_ANSWERED
+    assert {row["number"]: row["status"] for row in done.raw["claim"]}[33] == Status.ANSWERED
+
+
+def test_limits_differ_by_sequence() -> None:
+    texts = {name: set(limits_of([name])) for name in ("NCCT", "DWI", "FLAIR", "SWI")}
+    common = set.intersection(*texts.values())
+    assert any("medical device" in text for text in common)
+    assert all(len(text - common) >= 1 for text in texts.values())
+    assert "CT" not in " ".join(texts["DWI"] - common) and "one fixed axial" in " ".join(texts["FLAIR"]).lower()
+    assert len(limits_of(["DWI", "FLAIR"])) == len(texts["DWI"] | texts["FLAIR"])
+
+
+def test_weights_carry_the_strictest_terms() -> None:
+    free, closed = {"terms": "CC BY-SA 4.0"}, {"terms": "none stated"}
+    assert _license([free], "imagenet") == SHARE_ALIKE
+    assert _license([free, closed], "imagenet") == _license([free], "pretrained:x") == TERMS
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", "[1]", '[{"name": "a", "what": "b"}]', '[{"name": "a", "what": "b", "figure": "high"}]',
+     '[{"name": "a", "what": "b", "figure": NaN}]', '[{"name": "a", "what": "b", "figure": 1, "low": "x"}]'],
+)  # fmt: skip
+def test_bad_experiments_are_refused(tmp_path, text) -> None:
+    (tmp_path / EXPERIMENTS).write_text(text)
+    with pytest.raises(ModelError, match=EXPERIMENTS):
+        read_experiments(tmp_path)
+
+
+def manifest_of(folder: Path, table: pd.DataFrame, *, drop: int = 0) -> Path:
+    """Write a manifest of the table's rows; the last two have masks of 12 and 0 pixels."""
+    masks = {table["path"].iloc[-2]: 12, table["path"].iloc[-1]: 0}
+    rows = [{"path": row.path, "dataset": row.dataset, "patient": row.patient, "modality": "CT", "sequence": "NCCT",
+             "slice": str(number), "mask": f"mask-{row.path}" if row.path in masks else ""}
+            for number, row in enumerate(table.itertuples())]  # fmt: skip
+    for name, count in masks.items():
+        mask = np.zeros((8, 8), np.uint8)
+        mask.flat[:count] = 255
+        make_picture(folder / f"mask-{name}", mask)
+    return write_manifest(folder / "manifest.csv", rows[drop:])
+
+
+def test_sizes_and_slices_come_from_the_manifest(tmp_path) -> None:
+    card = install(tmp_path / "weights")
+    before = read_predictions(card.predictions)
+    manifest = manifest_of(tmp_path, before)
+    complete_card(card.folder, manifest=manifest, n=N)
+    after = read_predictions(card.predictions)
+    assert list(after["lesion_pixels"].iloc[-3:]) == ["", "12", "0"] and after["slice"].iloc[5] == "5"
+    pd.testing.assert_frame_equal(after[before.columns], before)
+    sizes = [row for row in read_card(card.folder).raw["subgroups"] if row["attribute"] == "lesion size"]
+    assert [(row["group"], row["positives"]) for row in sizes] == [("under 50 pixels", 2)]
+
+
+def test_a_manifest_of_other_images_is_refused(tmp_path) -> None:
+    card = install(tmp_path / "weights")
+    manifest = manifest_of(tmp_path, read_predictions(card.predictions), drop=3)
+    text = card.predictions.read_text()
+    with pytest.raises(ManifestError, match="lacks 3 image"):
+        complete_card(card.folder, manifest=manifest, n=N)
+    assert card.predictions.read_text() == text
+
+
+def test_the_command_prints_the_methods_of_a_shipped_network(capsys) -> None:
+    assert main(["methods", "no_such_network"]) == 1
+    assert "No network called no_such_network" in capsys.readouterr().err
