@@ -54,7 +54,14 @@ def _package(args: argparse.Namespace) -> None:
     from model_training.package import write_network
 
     pooled = None if args.pooled is None else tuple(args.pooled)
-    print(write_network(args.run_folder, args.out, hardware=args.hardware, pooled=pooled))
+    print(write_network(args.run_folder, args.out, hardware=args.hardware, pooled=pooled, manifest=args.manifest))
+
+
+def _familiarity(args: argparse.Namespace) -> None:
+    from model_training.familiarity import fit_run
+    from strokeapp.models.registry import find
+
+    print(fit_run(args.run_folder, find(args.model).folder, args.manifest.parent))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -131,8 +138,14 @@ def _parser() -> argparse.ArgumentParser:
     package.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, e.g. runs/ct_slice")
     package.add_argument("--out", type=Path, default=WEIGHTS_FOLDER, help="folder of shipped networks")
     package.add_argument("--hardware", default="", help="for the card: what the run took place on")
-    package.add_argument("--pooled", nargs="*", help="findings that average in the pooled classifier, if not the recipe's")
+    package.add_argument("--manifest", type=Path, help="adds lesion sizes to the card")
+    package.add_argument("--pooled", nargs="*", help="findings that average in the pooled classifier")
     package.set_defaults(run=_package)
+    known = commands.add_parser("familiarity", help="fit what a shipped network abstains from as unlike its training")
+    known.add_argument("run_folder", type=Path, metavar="RUN", help="folder of its run")
+    known.add_argument("model", help="the shipped network")
+    known.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    known.set_defaults(run=_familiarity)
     judge = commands.add_parser("evaluate", help="run shipped networks over a manifest")
     judge.add_argument("--manifest", type=Path, required=True)
     judge.add_argument("--model", default="auto", help='a shipped network, or "auto": by modality and sequence')

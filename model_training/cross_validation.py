@@ -9,12 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from model_training import distributed
 from model_training.dataset import BatchSource
+from model_training.duplicates import merge_groups
 from model_training.early_stopping import final_recipe, validation_fold, validation_loss
 from model_training.image_store import ImageStore, build_store
+from model_training.known_copies import check_known_copies
 from model_training.loop import TrainingState, build_network, run_steps, train
 from model_training.manifest import read_manifest
 from model_training.predict import StorePredictions, predict_store
@@ -30,10 +34,48 @@ def recipe_rows(recipe: Recipe, manifest: Path) -> pd.DataFrame:
     table = read_manifest(manifest)
     keep = table["dataset"].isin(recipe.datasets) & (table["modality"] == recipe.modality.value)
     table = table[keep & table["sequence"].isin(recipe.sequences)].reset_index(drop=True)
+    check_known_copies(table, folder=manifest.parent)
+    return deal_folds(table, recipe)
+
+
+def deal_folds(table: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Return the table with a ``fold`` per row; -1 for external datasets."""
     inside = ~table["dataset"].isin(recipe.external)
-    table["fold"] = -1
+    table = table.assign(fold=-1)
     table.loc[inside, "fold"] = patient_folds(table[inside].reset_index(drop=True), recipe.folds, seed=recipe.seed)
     return table
+
+
+def settled_folds(recipe: Recipe, table: pd.DataFrame, store: ImageStore, path: Path) -> pd.DataFrame:
+    """Return the table with near-identical images of different patients in one fold, and write it.
+
+    A run that has begun keeps the folds it began with.
+
+    Args:
+        recipe: Settings.
+        table: From ``recipe_rows``.
+        store: Its images, same order.
+        path: ``rows.csv`` of the run.
+    """
+    if path.is_file():
+        begun = pd.read_csv(path, dtype={"path": str}, usecols=["path", "fold"], keep_default_na=False)
+        if begun["path"].tolist() == table["path"].tolist():
+            return table.assign(fold=begun["fold"].to_numpy())
+    merged, report = merge_groups(table, _reduced(store.gray))
+    if report.joined:
+        print(f"{len(report.pairs)} near-identical pairs of different patients; each pair shares a fold.")
+    table = deal_folds(merged, recipe)
+    table.to_csv(path, index=False)
+    return table
+
+
+def _reduced(gray: NDArray[np.uint8], *, side: int = 64, chunk: int = 512) -> NDArray[np.uint8]:
+    """Average (images, size, size) down to the side at which images are compared."""
+    parts = [
+        functional.adaptive_avg_pool2d(torch.from_numpy(gray[first : first + chunk]).float(), side).round().byte()
+        for first in range(0, len(gray), chunk)
+    ]
+    return torch.cat(parts).numpy()
 
 
 def load_store(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> ImageStore:
@@ -64,7 +106,7 @@ def run_recipe(recipe: Recipe, manifest: Path, out: Path, *, folds: list[int] | 
     distributed.my_slice(recipe.batch)
     build_network(recipe)  # what cannot be trained is refused before minutes go into decoding
     table = recipe_rows(recipe, manifest)
-    store = distributed.main_first(lambda: _prepare(recipe, table, manifest.parent, out))
+    table, store = distributed.main_first(lambda: _prepare(recipe, table, manifest.parent, out))
     fold, numbers = table["fold"].to_numpy(), list(range(recipe.folds) if folds is None else folds)
     parts = [f"fold{number}" for number in numbers] + ([FINAL] if folds is None else [])
     clock = RunClock(run_steps(recipe) * sum(not _finished(out / part) for part in parts))
@@ -80,13 +122,13 @@ def run_recipe(recipe: Recipe, manifest: Path, out: Path, *, folds: list[int] | 
         _run_one(last, store, table, learn, held, out / FINAL, clock=clock)
 
 
-def _prepare(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> ImageStore:
-    """Write what the run is made with (the main process does) and return its images."""
+def _prepare(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> tuple[pd.DataFrame, ImageStore]:
+    """Write what the run is made with (the main process does) and return its rows and images."""
     if distributed.is_main():
         out.mkdir(parents=True, exist_ok=True)
         (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
-        table.to_csv(out / "rows.csv", index=False)
-    return load_store(recipe, table, images, out)
+    store = load_store(recipe, table, images, out)
+    return settled_folds(recipe, table, store, out / "rows.csv"), store
 
 
 def _finished(folder: Path) -> bool:

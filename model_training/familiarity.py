@@ -250,3 +250,47 @@ def write_familiarity(
         content = {"measure": familiarity.measure.value, "threshold": familiarity.threshold, "coverage": plain}
         (folder / COVERAGE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def fit_run(run: Path, folder: Path, images: Path, *, most: int = 600) -> Path:
+    """Fit the familiarity of a run's final network, with the folds' threshold, and write it.
+
+    Args:
+        run: Of a finished run.
+        folder: Of the packaged network.
+        images: Folder that the manifest's paths are relative to, for a run whose image store is gone.
+        most: Images looked at per network and kind.
+
+    Raises:
+        RecipeError: The run is not finished.
+    """
+    from model_training.cross_validation import FINAL, load_store
+    from model_training.package import collect
+
+    results = collect(run)
+    recipe, fold = results.recipe, results.table["fold"].to_numpy()
+    store = load_store(recipe, results.table, images, run)
+    folds = [
+        fit_familiarity(
+            _trained(run / f"fold{number}", recipe),
+            store,
+            np.flatnonzero((fold >= 0) & (fold != number)),
+            recipe,
+            held=np.flatnonzero(fold == number),
+            most=most,
+        )
+        for number in range(recipe.folds)
+    ]
+    inner = np.flatnonzero(fold >= 0)
+    final = fit_familiarity(_trained(run / FINAL, recipe), store, inner, recipe, held=inner, most=most)
+    write_familiarity(with_threshold(final, folds), folder)
+    return folder / FAMILIARITY
+
+
+def _trained(part: Path, recipe: Recipe) -> SliceNetwork:
+    from model_training.loop import build_network
+
+    network = build_network(recipe)
+    state = torch.load(part / "checkpoint.pt", weights_only=True, map_location="cpu")["average"]
+    network.load_state_dict(state)
+    return network.eval().to(memory_format=torch.channels_last)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from model_training.calibrate import STORED_DECIMALS, settle
-from model_training.card import build_card
+from model_training.card import build_card, complete_card
 from model_training.cross_validation import FINAL
 from model_training.manifest import LABELS, SUBTYPES
 from model_training.predict import dice
@@ -72,7 +72,7 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     if pooled is not None:
         recipe = dataclasses.replace(recipe, pooled=pooled)
     averaged = np.array([finding.value in recipe.pooled for finding in FINDINGS])
-    table = _rows(run / "rows.csv")
+    table = read_rows(run / "rows.csv")
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}
     fold = table["fold"].to_numpy()
@@ -91,9 +91,9 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     return RunResults(recipe, table, logits, overlap_dice, seconds)
 
 
-def _rows(path: Path) -> pd.DataFrame:
+def read_rows(path: Path) -> pd.DataFrame:
     """Read a run's rows: empty labels are not known, and a patient called "NA" stays who they are."""
-    text = dict.fromkeys(("path", "patient", "group", "mask", "presumed", "age", "sex"), str)
+    text = dict.fromkeys(("path", "patient", "group", "split_group", "mask", "presumed", "age", "sex"), str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={name: [""] for name in LABELS})
 
 
@@ -128,7 +128,14 @@ def predictions_table(results: RunResults, settings: dict[Finding, FindingSettin
     return out
 
 
-def write_network(run: Path, folder: Path, *, hardware: str = "", pooled: tuple[str, ...] | None = None) -> Path:
+def write_network(
+    run: Path,
+    folder: Path,
+    *,
+    hardware: str = "",
+    pooled: tuple[str, ...] | None = None,
+    manifest: Path | None = None,
+) -> Path:
     """Write weights, card and predictions of a finished run into ``folder / NAME``; return that folder.
 
     Args:
@@ -136,6 +143,7 @@ def write_network(run: Path, folder: Path, *, hardware: str = "", pooled: tuple[
         folder: Of shipped networks.
         hardware: For the card; what Python tells of this machine unless given.
         pooled: See ``collect``.
+        manifest: From which lesion sizes are added to the card, where it is at hand.
     """
     results = collect(run, pooled=pooled)
     settings = settle_all(results)
@@ -153,6 +161,7 @@ def write_network(run: Path, folder: Path, *, hardware: str = "", pooled: tuple[
     card = build_card(results, settings, weights=facts, hardware=hardware or _machine())
     (target / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (target / WEIGHTS).chmod(0o644)
+    complete_card(target, manifest=manifest)
     return target
 
 

@@ -108,7 +108,7 @@ def left_out_predictions(folder: Path, dataset: str) -> pd.DataFrame:
     part = folder / f"fold{HELD_FOLD}" / "predictions.npz"
     if not part.is_file():
         raise RecipeError(f"The run without {dataset} is not finished. Start leave-one-out again; it continues.")
-    table = _rows(folder / "rows.csv")
+    table = read_rows(folder / "rows.csv")
     with np.load(part) as values:
         rows, logits = values["rows"], values["findings"].astype(np.float64)
     table = table.iloc[rows].reset_index(drop=True)
@@ -118,7 +118,7 @@ def left_out_predictions(folder: Path, dataset: str) -> pd.DataFrame:
     return table[table["kind"] != ""].reset_index(drop=True)
 
 
-def _rows(path: Path) -> pd.DataFrame:
+def read_rows(path: Path) -> pd.DataFrame:
     """Read a run's rows; empty labels are not known, other cells are text."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     for name in LABELS:
@@ -154,7 +154,7 @@ def _figures(folder: Path, dataset: str) -> Iterator[dict]:
 
 
 def _learnt(folder: Path) -> pd.DataFrame:
-    table = _rows(folder / "rows.csv")
+    table = read_rows(folder / "rows.csv")
     return table[(table["fold"] >= 0) & (table["fold"] != HELD_FOLD)]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.scan_input import ScanInput, scan_input
+from strokeapp.inference.familiarity import judge, load_familiarity
 from strokeapp.inference.pooling import study_logit
 from strokeapp.inference.slices import SliceOutputs, calibrated, run_slices, sigmoid, slice_probabilities
 from strokeapp.inference.suitability import check
@@ -81,6 +82,9 @@ def read_scan(scan: Scan, *, progress: Progress | None = None, folder: Path = WE
     )
     read = time.perf_counter()
     legible = legible_slabs(scan, prepared)
+    unlike = judge(load_familiarity(card.folder), outputs.embedding[legible])
+    if unlike is not None:
+        return unlike
     maps = lesion_maps(scan, prepared, outputs, card, legible=legible)
     report(1.0, "Done")
     seconds = {"check": checked - begun, "prepare": ready - checked, "network": read - ready}

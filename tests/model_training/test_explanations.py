@@ -13,6 +13,7 @@ from factories_models import random_network
 from factories_training import toy_recipe, toy_store, toy_table
 
 from model_training.explanation_figures import mean_interval
+from model_training.explanation_report import run as run_command
 from model_training.explanation_report import write_report
 from model_training.explanations import FoldNetworks, draw_sample, measure, out_of_fold
 from strokeapp.errors import RecipeError
@@ -58,7 +59,7 @@ def test_every_image_is_explained_by_the_network_that_did_not_learn_from_it(run)
 
 
 def test_the_report_is_what_the_app_reads(run, tmp_path):
-    kept, told, names = [], [], ("LayerGradCam",)
+    kept, told, names = [], [], ("LesionMap", "LayerGradCam")
     report = measure(
         run,
         limit=3,
@@ -82,6 +83,17 @@ def test_the_report_is_what_the_app_reads(run, tmp_path):
     assert f"{item.hits}/3" in text and "decoder.3" in text
     table = pd.read_csv(tmp_path / "figures.csv")
     assert table["method"].tolist() == ["LesionMap", "LayerGradCam"]
+
+
+def test_one_method_is_measured_again_and_what_is_known_of_others_is_kept(run, tmp_path):
+    out = tmp_path / "figures"
+    run_command(run, out, ("LayerGradCam",), limits=(3, 2))
+    path = run_command(run, out, ("LesionMap",), limits=(2, 2))
+    rows = json.loads(path.read_text())["rows"]
+    assert [(row["method"], row["images"]) for row in rows] == [("LayerGradCam", 3), ("LesionMap", 2)]
+    path.write_text(path.read_text().replace('"version": "0.0.1"', '"version": "9"'))
+    with pytest.raises(RecipeError, match="toy_ct 9"):
+        run_command(run, out, ("LesionMap",), limits=(2, 2))
 
 
 def test_an_unfinished_run_is_refused(run, tmp_path):
