@@ -183,6 +183,55 @@ def roc_band(
     return low, high
 
 
+def precision_recall_band(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    grid: ArrayLike,
+    n: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = SEED,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bootstrap a pointwise band of precision at given recalls.
+
+    Args:
+        labels: (images,) 1 or 0.
+        scores: (images,).
+        groups: (images,) patient of each image.
+        grid: (points,) recalls in (0, 1]; each takes the highest threshold that reaches it.
+        n: Resamples; those without a positive are left out.
+        level: Coverage aimed at, at each point by itself.
+        seed: Of the draws.
+
+    Returns:
+        Lower and upper precision, (points,) each; nan where too few resamples have a positive.
+
+    Raises:
+        PerformanceError: As ``checked``.
+    """
+    labels, scores = checked(labels, scores)
+    codes, draws = patient_draws(groups, n=n, seed=seed)
+    curves = [_precision_rows(labels, scores, part[:, codes], np.asarray(grid)) for part in _chunks(draws)]
+    precision = np.concatenate(curves)
+    if len(precision) < MIN_DEFINED * n:
+        return np.full(np.shape(grid), np.nan), np.full(np.shape(grid), np.nan)
+    low, high = np.quantile(precision, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def _precision_rows(labels: NDArray, scores: NDArray, weights: NDArray, grid: NDArray) -> NDArray[np.float64]:
+    """Return (resamples with a positive, points) precision at each recall."""
+    positive, negative, _ = _by_score(labels, -scores, weights)
+    true, flagged = np.cumsum(positive, axis=1), np.cumsum(positive + negative, axis=1)
+    rows = []
+    for found, called in zip(true, flagged, strict=True):
+        if found[-1] > 0:
+            at = np.searchsorted(found, grid * found[-1] - 1e-9, side="left")
+            rows.append(found[at] / called[at])
+    return np.array(rows).reshape(-1, grid.size)
+
+
 def confusion_intervals(
     labels: ArrayLike,
     scores: ArrayLike,

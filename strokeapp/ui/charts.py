@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from strokeapp.performance.calibration import Reliability
 from strokeapp.performance.curves import PrecisionRecallCurve, RocCurve
+from strokeapp.performance.decision import DecisionCurve
 from strokeapp.performance.threshold import Confusion
 from strokeapp.ui import theme
 
 UNDEFINED = "–"
 MAX_POINTS = 500
-CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False, "responsive": True}
-"""Hand this to ``st.plotly_chart(config=...)``: no toolbar over the curve."""
+CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]], "scrollZoom": False, "responsive": True}
+"""Hand this to ``st.plotly_chart(config=...)``: on hover one button, which saves the figure as PNG."""
 
 _CHANCE = {"color": theme.CHANCE, "dash": "dot", "width": 1}
 _MARKER = {"color": theme.OPERATING_POINT, "size": 12, "line": {"color": "#000000", "width": 1}}
@@ -47,12 +48,7 @@ def roc_figure(
         point: Marked as the operating point.
     """
     figure = _figure("1 − specificity", "Sensitivity")
-    if band is not None and np.isfinite(band[1]).all():
-        grid, low, high = band
-        figure.add_scatter(x=grid, y=low, mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False)
-        figure.add_scatter(
-            x=grid, y=high, line={"width": 0}, fill="tonexty", fillcolor=theme.BAND, hoverinfo="skip", name="95 % band"
-        )
+    _add_band(figure, band)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_CHANCE, hoverinfo="skip", showlegend=False)
     _add_curve(figure, curve.false_positive_rate, curve.true_positive_rate, curve.thresholds)
     if point is not None:
@@ -61,16 +57,22 @@ def roc_figure(
 
 
 def precision_recall_figure(
-    curve: PrecisionRecallCurve, *, prevalence: float, point: Confusion | None = None
+    curve: PrecisionRecallCurve,
+    *,
+    prevalence: float,
+    band: tuple[NDArray, NDArray, NDArray] | None = None,
+    point: Confusion | None = None,
 ) -> go.Figure:
     """Draw precision against recall; the dotted line is chance.
 
     Args:
         curve: Thinned to ``MAX_POINTS`` for drawing.
         prevalence: Share of positives: the precision of flagging at random.
+        band: Grid of recalls, lower and upper precision, (points,) each.
         point: Marked as the operating point.
     """
     figure = _figure("Recall (sensitivity)", "Precision")
+    _add_band(figure, band)
     figure.add_scatter(x=[0, 1], y=[prevalence] * 2, mode="lines", line=_CHANCE, hoverinfo="skip", showlegend=False)
     _add_curve(figure, curve.recall, curve.precision, curve.thresholds)
     if point is not None:
@@ -215,6 +217,31 @@ def dice_figure(table: pd.DataFrame, *, bins: int = 20) -> go.Figure:
         )
     figure.update_layout(barmode="stack", bargap=0)
     return figure.update_xaxes(range=[0, 1])
+
+
+def decision_figure(curve: DecisionCurve, threshold: float) -> go.Figure:
+    """Draw the net benefit of acting on the network's flags beside acting on all and on none.
+
+    Args:
+        curve: Negative values far below none are cut off.
+        threshold: Marked.
+    """
+    figure = _figure("Probability from which one would act", "Net benefit", height=theme.SMALL_CHART_HEIGHT)
+    for name, values, color in (("Network", curve.network, theme.CURVE), ("All", curve.flag_all, theme.ORANGE)):
+        figure.add_scatter(x=curve.thresholds, y=values, mode="lines", line={"color": color, "width": 2}, name=name)
+    figure.add_scatter(x=[0, 1], y=[0, 0], mode="lines", line=_CHANCE, hoverinfo="skip", name="None")
+    figure.add_vline(x=threshold, line={"color": theme.OPERATING_POINT, "width": 2})
+    top = max(float(curve.network.max()), 0.05)
+    return figure.update_xaxes(range=[0, 1]).update_yaxes(range=[-0.3 * top, 1.1 * top])
+
+
+def _add_band(figure: go.Figure, band: tuple[NDArray, NDArray, NDArray] | None) -> None:
+    if band is not None and np.isfinite(band[1]).all():
+        grid, low, high = band
+        figure.add_scatter(x=grid, y=low, mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False)
+        figure.add_scatter(
+            x=grid, y=high, line={"width": 0}, fill="tonexty", fillcolor=theme.BAND, hoverinfo="skip", name="95 % band"
+        )
 
 
 def _figure(x_title: str, y_title: str, *, height: int = theme.CHART_HEIGHT) -> go.Figure:

@@ -21,9 +21,10 @@ from strokeapp.errors import PerformanceError
 from strokeapp.inference.pooling import study_logit
 from strokeapp.performance.calibration import EPSILON
 from strokeapp.performance.curves import precision_recall_curve, roc_curve
-from strokeapp.performance.intervals import roc_band
+from strokeapp.performance.intervals import precision_recall_band, roc_band
 from strokeapp.performance.paper import paper_table
-from strokeapp.performance.predictions import Sample, known, read_predictions, study_level
+from strokeapp.performance.predictions import Sample, known, known_rows, read_predictions, study_level
+from strokeapp.performance.subgroups import subgroups_of
 from strokeapp.performance.summary import ALL, counts, ranking_figures, summarize, threshold_figures
 from strokeapp.performance.threshold import choose_operating_points
 from strokeapp.types import Finding
@@ -95,6 +96,7 @@ class Choice:
     dataset: str = ALL
     unit: str = PER_IMAGE
     presumed: bool = True
+    subgroup: str = ALL
 
 
 def source_of(network: Network) -> Source:
@@ -142,8 +144,38 @@ def sample_of(source: Source, choice: Choice) -> Sample:
 
 def rows_of(source: Source, choice: Choice, *, pooled: bool = False) -> pd.DataFrame:
     """Return the rows of the chosen dataset, one per image or, pooled, one per patient."""
-    table = pooled_table(source, choice.finding) if pooled else table_of(source)
+    if choice.subgroup != ALL:
+        table = _subgroup_rows(table_of(source), choice)
+        table = study_level(table, choice.finding, pool=source.pooling(choice.finding) or "max") if pooled else table
+    else:
+        table = pooled_table(source, choice.finding) if pooled else table_of(source)
     return table if choice.dataset == ALL else table[table["dataset"] == choice.dataset]
+
+
+def _subgroup_rows(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    usable = table[known_rows(table, choice.finding)].reset_index(drop=True)
+    chosen = [group.rows for group in subgroups_of(usable, choice.finding) if _subgroup_name(group) == choice.subgroup]
+    return usable[chosen[0]] if chosen else usable.iloc[:0]
+
+
+def _subgroup_name(group: Any) -> str:
+    return f"{group.attribute}: {group.group}".capitalize()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def subgroups_in(source: Source, finding: Finding, dataset: str, unit: str) -> tuple[str, ...]:
+    """Return the subgroups of a dataset by name; for patients only those that do not describe a lesion."""
+    table = rows_of(source, Choice(finding, dataset))
+    usable = table[known_rows(table, finding)].reset_index(drop=True)
+    groups = [group for group in subgroups_of(usable, finding) if group.attribute != "source"]
+    return tuple(_subgroup_name(group) for group in groups if unit == PER_IMAGE or not group.positives_only)
+
+
+@st.cache_data(max_entries=16, show_spinner="Drawing curves …")
+def precision_band_of(source: Source, choice: Choice) -> tuple[NDArray, NDArray, NDArray]:
+    """Return recalls and the lower and upper precision there; see ``precision_recall_band``."""
+    grid = BAND_GRID[1:]
+    return (grid, *precision_recall_band(*sample_of(source, choice), grid=grid))
 
 
 @st.cache_data(max_entries=64, show_spinner="Computing intervals …")

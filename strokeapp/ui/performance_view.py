@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,10 @@ import streamlit as st
 
 from strokeapp.errors import PerformanceError
 from strokeapp.performance.calibration import brier, fit_temperature, reliability
+from strokeapp.performance.decision import decision_curve
+from strokeapp.performance.gallery import worst_mistakes
 from strokeapp.performance.lesions import dice_table
+from strokeapp.performance.literature import literature_table
 from strokeapp.performance.paper import SOURCE
 from strokeapp.performance.predictions import Sample, known_rows
 from strokeapp.performance.subtypes import subtype_sensitivities
@@ -20,6 +24,7 @@ from strokeapp.performance.threshold import Confusion, confusion
 from strokeapp.types import Finding
 from strokeapp.ui import charts
 from strokeapp.ui import performance_data as data
+from strokeapp.ui import performance_evidence as evidence
 from strokeapp.ui.charts import number, with_interval
 from strokeapp.ui.performance_data import PER_IMAGE, PER_PATIENT, Choice, Network, Source
 
@@ -56,12 +61,12 @@ def show_performance(networks: Sequence[Network]) -> None:
         return
     network = _choose_network(networks)
     try:
-        _show_network(network)
+        _show_network(networks, network)
     except PerformanceError as error:
         st.error(error.user_message)
 
 
-def _show_network(network: Network) -> None:
+def _show_network(networks: Sequence[Network], network: Network) -> None:
     source = data.source_of(network)
     choice = _choose_data(network, source)
     threshold = _choose_threshold(network, source, choice)
@@ -76,10 +81,14 @@ def _show_network(network: Network) -> None:
     _headline(data.figures_of(source, choice, threshold))
     _curves(source, choice, sample, counts)
     _calls(choice, sample, counts, threshold)
+    evidence.show_use(sample, counts, threshold)
     _by_dataset(source, choice, threshold)
     per_image = threshold if choice.unit == PER_IMAGE else _stored(network, source, choice.finding)
     _lesions(source, choice, per_image)
+    evidence.show_mistakes(data.rows_of(source, choice), choice.finding, per_image)
+    evidence.show_comparison(networks, network, source, choice, threshold)
     _paper(network, source)
+    evidence.show_literature()
     _downloads(network, source, choice, sample, threshold)
 
 
@@ -122,7 +131,22 @@ def _choose_data(network: Network, source: Source) -> Choice:
         key="performance_presumed",
         help="Presumed: nobody read the image for this finding; its absence follows from how the set was collected.",
     )
-    return Choice(Finding(finding), dataset, unit, presumed == INCLUDED)
+    subgroup = _choose_subgroup(source, Finding(finding), dataset, unit)
+    return Choice(Finding(finding), dataset, unit, presumed == INCLUDED, subgroup)
+
+
+def _choose_subgroup(source: Source, finding: Finding, dataset: str, unit: str) -> str:
+    """Choose a subgroup; where the table tells none apart there is no widget."""
+    groups = data.subgroups_in(source, finding, dataset, unit)
+    if not groups:
+        return ALL
+    return st.selectbox(
+        "Subgroup",
+        (ALL, *groups),
+        format_func=lambda name: "Everyone" if name == ALL else name,
+        key=f"performance_subgroup_{Path(source.path).parent.name}_{finding}_{dataset}_{unit}",
+        help="Groups by subtype or lesion size hold these positives and the negatives of the same datasets.",
+    )
 
 
 def _choose_threshold(network: Network, source: Source, choice: Choice) -> float:
@@ -205,7 +229,9 @@ def _curves(source: Source, choice: Choice, sample: Sample, counts: Confusion) -
     _chart(left, charts.roc_figure(roc, band=band, point=counts), "ROC curve with the operating point")
     right.markdown(f"**Precision and recall** · average precision {_written(figures, 'average_precision')}")
     prevalence = float(sample.labels.mean())
-    figure = charts.precision_recall_figure(precision, prevalence=prevalence, point=counts)
+    figure = charts.precision_recall_figure(
+        precision, prevalence=prevalence, band=data.precision_band_of(source, choice), point=counts
+    )
     _chart(right, figure, "Precision-recall curve with the operating point")
 
 
@@ -229,11 +255,8 @@ def _by_dataset(source: Source, choice: Choice, threshold: float) -> None:
     st.subheader("By dataset", anchor=False)
     table = data.dataset_table(source, choice, threshold)
     shown = pd.DataFrame({"Dataset": table["dataset"].map(_dataset_name)})
-    for name, label in (
-        ("images", choice.unit.capitalize() + "s"),
-        ("patients", "Patients"),
-        ("positives", "Positive"),
-    ):
+    labels = {"images": choice.unit.capitalize() + "s", "patients": "Patients", "positives": "Positive"}
+    for name, label in labels.items():
         if label not in shown:
             shown[label] = table[name]
     for name in ("auc", *(name for name in HEADLINES if name != "auc")):
@@ -290,7 +313,8 @@ def _dice_shown(dice: pd.DataFrame) -> pd.DataFrame:
 def _paper(network: Network, source: Source) -> None:
     st.subheader("Beside the paper", anchor=False)
     table = data.paper_of(source, _stored_thresholds(network, source))
-    for column, (finding, part) in zip(st.columns(2, gap="medium"), table.groupby("finding"), strict=True):
+    table = table[table["finding"].isin([finding.value for finding in data.findings_of(source)])]
+    for column, (finding, part) in zip(st.columns(2, gap="medium"), table.groupby("finding"), strict=False):
         _table(column, _paper_shown(finding, part))
     st.caption(
         f"The paper's figures ({SOURCE}) are its own and were not measured on these images. Ours are by image, over "
@@ -320,6 +344,11 @@ def _downloads(network: Network, source: Source, choice: Choice, sample: Sample,
         tables["precision_recall"] = _curve_table(precision, "recall", "precision")
     curve = reliability(sample.labels, sample.scores)
     tables["calibration"] = _curve_table(curve, "predicted", "observed", "low", "high", "counts")
+    tables["decision"] = _curve_table(decision_curve(sample.labels, sample.scores), "network", "flag_all")
+    tables["mistakes"] = worst_mistakes(
+        data.rows_of(source, choice), choice.finding, _stored(network, source, choice.finding)
+    ).drop(columns="path")
+    tables["literature"] = literature_table()
     tables["paper"] = data.paper_of(source, _stored_thresholds(network, source))
     st.subheader("Download", anchor=False)
     stem = f"{network.name}-{network.version}-{choice.finding.value}-{choice.dataset}"
