@@ -19,7 +19,7 @@ STORED_DECIMALS = 6
 """Probabilities are stored so; a threshold finer than that would miss the very image it was taken from."""
 
 LEAST_STUDIES = 5
-"""Of either kind; with fewer whole volumes a study is judged as its slices are."""
+"""Of either kind; with fewer whole volumes studies are simulated from single slices."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,33 @@ def study_table(table: pd.DataFrame, finding: Finding, logits: NDArray, *, least
     return pd.DataFrame(studies, columns=["logit", "label"])
 
 
+def simulated_studies(
+    logits: NDArray, labels: NDArray, *, slices: int = 20, lesion_slices: int = 3, studies: int = 1000, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Make up studies out of single slices of many patients, where no whole volumes are labelled.
+
+    A study is judged by its highest slices, and the highest of twenty lesion-free slices is higher than one; a
+    study judged at the slices' own operating point would be flagged nearly always. Half of the studies are
+    lesion-free slices only; in the others one lesion's logit stands on a few of them.
+
+    Args:
+        logits, labels: (n,) of slices, both labels present.
+        slices: In a study.
+        lesion_slices: Of them, in a study with a lesion.
+        studies: How many.
+        seed: Of the draws.
+
+    Returns:
+        Pooled logits and labels, (studies,).
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(np.asarray(logits, np.float64)[labels == 0], (studies, slices))
+    truth = (np.arange(studies) % 2).astype(np.float64)
+    lesions = rng.choice(np.asarray(logits, np.float64)[labels == 1], int(truth.sum()))
+    drawn[truth == 1, :lesion_slices] = lesions[:, None]
+    return np.array([study_logit(row) for row in drawn]), truth
+
+
 def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
     points = choose_operating_points(labels.astype(int), np.round(probabilities, STORED_DECIMALS))
     balanced = float(points.balanced)
@@ -103,9 +130,8 @@ def settle(table: pd.DataFrame, finding: Finding, logits: NDArray) -> FindingSet
     studies = study_table(table, finding, logits)
     pooled, truth = studies["logit"].to_numpy(), studies["label"].to_numpy()
     if min((truth == 1).sum(), (truth == 0).sum()) < LEAST_STUDIES:
-        whole, pooled, truth = slices, logits[known], labels
-    else:
-        whole = fit_calibration(pooled, truth)
+        pooled, truth = simulated_studies(logits[known], labels)
+    whole = fit_calibration(pooled, truth)
     return FindingSettings(
         temperature=slices.temperature,
         shift=slices.shift,

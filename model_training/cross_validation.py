@@ -61,10 +61,11 @@ def settled_folds(recipe: Recipe, table: pd.DataFrame, store: ImageStore, path: 
         begun = pd.read_csv(path, dtype={"path": str}, usecols=["path", "fold"], keep_default_na=False)
         if begun["path"].tolist() == table["path"].tolist():
             return table.assign(fold=begun["fold"].to_numpy())
-    merged, report = merge_groups(table, _reduced(store.gray))
-    if report.joined:
-        print(f"{len(report.pairs)} near-identical pairs of different patients; each pair shares a fold.")
-    table = deal_folds(merged, recipe)
+    if recipe.merge_duplicates:
+        merged, report = merge_groups(table, _reduced(store.gray))
+        if report.joined:
+            print(f"{len(report.pairs)} near-identical pairs of different patients; each pair shares a fold.")
+        table = deal_folds(merged, recipe)
     table.to_csv(path, index=False)
     return table
 

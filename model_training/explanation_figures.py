@@ -99,7 +99,8 @@ def fidelity_figures(
         for name in ("deletion", "insertion"):
             curves = removal_curves(_probability(network, some.finding), *parts, insertion=name == "insertion")
             areas[name].append(curve_area(curves))
-        areas["infidelity"].append(infidelities(network, pictures, torch.from_numpy(values[rows]), some.finding))
+        raw = torch.from_numpy(values[rows])
+        areas["infidelity"].append(infidelities(network, pictures, raw, some.finding, slope=method.slope))
     figures = {name: float(np.concatenate(parts).mean()) for name, parts in areas.items()}
     few = sample.first(SENSITIVE_IMAGES[method.cost])
     changes = [sensitivities(n, few.batch[rows], method, few.finding) for n, rows in networks.groups(few)]

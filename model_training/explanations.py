@@ -232,7 +232,10 @@ def _add(report: dict[str, Any], networks: FoldNetworks, samples: list[Sample], 
     if method is not LESION_MAP:
         stages = [row for sample in samples for row in randomization_figures(networks, sample, method)]
         end = [row["rank_correlation"] for row in stages if row["stage"] == "all"]
-        report["randomization"][method.name] = {"passed": max(abs(value) for value in end) <= MAX_AGREEMENT, "stages": stages}
+        report["randomization"][method.name] = {
+            "passed": max(abs(value) for value in end) <= MAX_AGREEMENT,
+            "stages": stages,
+        }
     report["rows"] = [row for row in report["rows"] if row["method"] != method.name] + rows
 
 

@@ -36,7 +36,8 @@ BY_SEQUENCE = {
         "infarct.",
         "Every patient of the diffusion set has an infarct; the only lesion-free slices come from the few whole "
         "volumes, so specificity is measured on very few heads.",
-        "Hardly any whole volumes exist: the calibration and the operating points of a study are those of a slice.",
+        "Hardly any whole volumes exist: the calibration and the operating points of a study come from studies made "
+        "up of single slices.",
         "Most images were taken from published figures, whose gray window differs from case to case, with the skull "
         "removed and at one millimeter a pixel; a clinical series has its skull and its own resolution.",
         "Only the high b-value image is read; the ADC map is not, so T2 shine-through is not told apart.",
@@ -45,7 +46,8 @@ BY_SEQUENCE = {
         "Reads infarcts only. Every patient of the training set had a stroke: a slice without an infarct is not that "
         "of a healthy person, and healthy people were never seen.",
         "One fixed axial level per patient was learnt from, so infarcts above and below it, in the posterior fossa "
-        "above all, were hardly ever seen, and no figure is for a whole study.",
+        "above all, were hardly ever seen; no figure is for a whole study, whose operating points come from studies "
+        "made up of single slices.",
         "Lesions were drawn on diffusion images: some are not visible on FLAIR, and white-matter disease that looks "
         "like them is common.",
         "Training images are brain-extracted and in a standard space; a clinical series has its skull and its own "

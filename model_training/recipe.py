@@ -86,6 +86,7 @@ class Recipe:
         patience: Epochs without a better validation loss after which a cycle of training ends; 0 turns it off.
         compile: Whether the network is compiled before training.
         map_cut: Lesion-map probability from which a pixel counts as lesion.
+        merge_duplicates: Whether near-identical images of different patients share a fold.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Recipe:
     patience: int = 0
     compile: bool = False
     map_cut: float = 0.5
+    merge_duplicates: bool = True
 
 
 def read_recipe(path: Path) -> Recipe:

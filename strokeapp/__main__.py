@@ -64,7 +64,15 @@ def _read(args: argparse.Namespace) -> int:
     return 1 if failed or found == 0 else 0
 
 
+def _benchmark(args: argparse.Namespace) -> int:
+    from strokeapp.benchmark.command import run
+
+    return run(args)
+
+
 def _parser() -> argparse.ArgumentParser:
+    from strokeapp.benchmark.command import add_arguments as add_benchmark_arguments
+
     parser = argparse.ArgumentParser(prog="python -m strokeapp", description="Read head CT and MRI; research use only.")
     commands = parser.add_subparsers(dest="command", required=True)
     read = commands.add_parser("read", help="read scans and write one JSON line per series")
@@ -72,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("--json", type=Path, metavar="FILE", help="where to write; standard output unless given")
     read.add_argument("--each-file", action="store_true", help="take every file as a study of its own")
     read.set_defaults(run=_read)
+    benchmark = commands.add_parser("benchmark", help="measure reading beside other readers, on generated files")
+    add_benchmark_arguments(benchmark)
+    benchmark.set_defaults(run=_benchmark)
     return parser
 
 

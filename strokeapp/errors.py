@@ -106,3 +106,15 @@ class PerformanceError(StrokeAppError):
     """Predictions from which the figure asked for cannot be computed."""
 
     default_code = "bad_predictions"
+
+
+class RecordsError(StrokeAppError):
+    """The database of records cannot be opened, read or written."""
+
+    default_code = "records_unavailable"
+
+
+class ReaderStudyError(StrokeAppError):
+    """A reader study cannot be set up, entered or answered as asked."""
+
+    default_code = "reader_study"

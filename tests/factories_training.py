@@ -41,6 +41,7 @@ def recipe_values(**changes: Any) -> dict[str, Any]:
         "batch": 4,
         "epochs": 2,
         "images_per_epoch": 8,
+        "merge_duplicates": False,
         "mask_kinds": {"infarcts": "ischemic"},
         "augmentation": {"infarct_transplant": 0.5, "bleed_transplant": 0.0},
         "strata": [{"dataset": "bleeds", "share": 0.5}, {"dataset": "infarcts", "share": 0.5}],

@@ -1,94 +1,59 @@
-"""Explain one finding on one slice with Captum."""
+"""Explain one finding on one slice, or on every slice of a scan."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 from numpy.typing import NDArray
-from scipy import ndimage
-from torch import Tensor, nn
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, network_batch, slice_input
-from strokeapp.imaging.normalize import standardize
-from strokeapp.imaging.scan_input import gray_window, pixel_aspect, plan_slabs, slab_gray
+from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, plan_slabs, slab_gray
 from strokeapp.inference.classify import overlay_shape
+from strokeapp.inference.explanation.registry import Cost, Method, method_of
+from strokeapp.inference.explanation.shown import shown
 from strokeapp.models.registry import Card, load_network
-from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 from strokeapp.types import Attribution, Finding, Scan
 
-STEPS = 32
-"""Steps of the path integral. Measured on 18 slices of nine kinds, both findings: the completeness gap is 8 % of the
-logit's change in the median, 36 % at the ninetieth percentile; the network is far from smooth along the path."""
-SMOOTH_PIXELS = 1.5
+AT_ONCE = {Cost.CHEAP: 16, Cost.MODERATE: 2, Cost.COSTLY: 1}
+"""Slabs explained between two looks at progress and cancellation: about a second on two idle cores."""
+Progress = Callable[[float], None]
 
 
-class FindingLogits(nn.Module):
-    """Give Captum the finding logits alone."""
+@dataclass(frozen=True)
+class VolumeAttribution:
+    """Hold an explanation of one finding on every slice.
 
-    def __init__(self, network: SliceNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, 2)."""
-        return self.network(x).findings
-
-
-def private_view(network: SliceNetwork) -> SliceNetwork:
-    """Return a network of its own modules over the same weights.
-
-    Captum hangs hooks on modules; on the shared network they would fire in readings of other sessions too.
+    Args:
+        method: Name of the method.
+        finding: Explained output.
+        values: (slices, rows, columns) uint8, 255 = 1, over the slices' field of view; read-only.
     """
-    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    return copy.deepcopy(network, shared)
+
+    method: str
+    finding: Finding
+    values: NDArray[np.uint8]
 
 
-def grad_cam(network: SliceNetwork, x: Tensor, target: int, _progress: Callable[[float], None]) -> Tensor:
-    """Return LayerGradCam of the encoder's 16-pixel stage; only the finer skips of the decoder go around it.
-
-    Source: Selvaraju et al., Grad-CAM (ICCV 2017).
-    """
-    model = FindingLogits(network)
-    values = LayerGradCam(model, network.encoder.stages[4]).attribute(x, target=target, relu_attributions=True)
-    return LayerAttribution.interpolate(values, tuple(x.shape[-2:]), "bilinear")
-
-
-def integrated_gradients(network: SliceNetwork, x: Tensor, target: int, progress: Callable[[float], None]) -> Tensor:
-    """Return the magnitude of IntegratedGradients against a picture of air.
-
-    Source: Sundararajan et al., Axiomatic attribution (ICML 2017).
-    """
-    baseline = torch.full_like(x, float(standardize(np.float32(0.0))))
-    method = IntegratedGradients(FindingLogits(network))
-    values = method.attribute(x, baseline, target=target, n_steps=STEPS, internal_batch_size=8)
-    progress(0.9)
-    return values.abs()
-
-
-METHODS: dict[str, Callable[..., Tensor]] = {"LayerGradCam": grad_cam, "IntegratedGradients": integrated_gradients}
+def _quiet(_share: float) -> None:
+    return None
 
 
 def explain(
-    scan: Scan,
-    card: Card,
-    *,
-    method: str,
-    finding: Finding,
-    slice_index: int,
-    progress: Callable[[float], None] = lambda _share: None,
+    scan: Scan, card: Card, *, method: str, finding: Finding, slice_index: int, progress: Progress = _quiet
 ) -> Attribution:
     """Return where the network looked for a finding on one slice.
 
     Args:
         scan: As it was read.
         card: Of the network that read it.
-        method: A key of ``METHODS``.
+        method: Name of a method in ``strokeapp.inference.explanation.registry``.
         finding: One that the network reads.
         slice_index: Into the scan.
         progress: Called with the share done.
@@ -96,32 +61,87 @@ def explain(
     Raises:
         StrokeAppError: Unknown method, finding or slice.
     """
-    if method not in METHODS:
-        raise StrokeAppError(f"There is no explanation called {method}. Choose one of {', '.join(METHODS)}.")
-    if finding not in card.findings:
-        raise StrokeAppError(f"{card.title} does not read {finding.value} stroke, so there is nothing to explain.")
+    chosen = _checked(card, method, finding)
     if not 0 <= slice_index < len(scan.voxels):
         raise StrokeAppError(f"There is no slice {slice_index + 1}; the scan has {len(scan.voxels)}.")
-    network, item = private_view(load_network(card)), _input(scan, card, slice_index)
-    x = torch.from_numpy(network_batch([item], card.modality)).requires_grad_()
+    slab = next(slab for slab in _slabs(scan) if slab.first <= slice_index <= slab.last)
+    item = _input(scan, card, slab)
     progress(0.1)
-    with torch.enable_grad():
-        values = METHODS[method](network, x, FINDINGS.index(finding), progress)
-    return Attribution(method, finding, slice_index, _over_slice(values.detach().numpy()[0, 0], item, scan))
+    values = _attribute([item], card, chosen, finding)
+    progress(1.0)
+    return Attribution(method, finding, slice_index, _over_slice(values[0], item, scan))
 
 
-def _input(scan: Scan, card: Card, index: int) -> SliceInput:
-    """Return what the network was given for a slice: thin slices were read as part of a slab."""
+def explain_volume(
+    scan: Scan,
+    card: Card,
+    *,
+    method: str,
+    finding: Finding,
+    progress: Progress = _quiet,
+    cancel: threading.Event | None = None,
+) -> VolumeAttribution | None:
+    """Return where the network looked on every slice, or None if it was cancelled on the way.
+
+    Args:
+        scan: As it was read; thin slices are explained by the slab they were read in.
+        card: Of the network that read it.
+        method: Name of a method.
+        finding: One that the network reads.
+        progress: Called with the share done.
+        cancel: Looked at between pieces, see ``AT_ONCE``.
+
+    Raises:
+        StrokeAppError: Unknown method or finding.
+    """
+    chosen, slabs = _checked(card, method, finding), _slabs(scan)
+    volume = np.zeros((len(scan.voxels), *overlay_shape(scan.voxels.shape[1:])), np.uint8)
+    step = AT_ONCE[chosen.cost]
+    for first in range(0, len(slabs), step):
+        if cancel is not None and cancel.is_set():
+            return None
+        some = slabs[first : first + step]
+        items = [_input(scan, card, slab) for slab in some]
+        for slab, item, values in zip(some, items, _attribute(items, card, chosen, finding), strict=True):
+            volume[slab.first : slab.last + 1] = np.rint(255 * _over_slice(values, item, scan))
+        progress(min(1.0, (first + step) / len(slabs)))
+    volume.flags.writeable = False
+    return VolumeAttribution(method, finding, volume)
+
+
+def content_key(scan: Scan, card: Card, *, method: str, finding: Finding) -> str:
+    """Return a name for a volume's explanation made of all it depends on: weights, voxels, place, method, finding."""
+    digest = hashlib.blake2b(digest_size=16)
+    geometry = None if scan.geometry is None else scan.geometry.slice_origins.tobytes()
+    parts = (card.weights_hash, method, finding.value, scan.voxels.shape, scan.voxels.dtype.str, scan.spacing_mm)
+    digest.update(repr((*parts, geometry, scan.units, scan.modality)).encode())
+    digest.update(np.ascontiguousarray(scan.voxels).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _checked(card: Card, method: str, finding: Finding) -> Method:
+    chosen = method_of(method)
+    if finding not in card.findings:
+        raise StrokeAppError(f"{card.title} does not read {finding.value} stroke, so there is nothing to explain.")
+    return chosen
+
+
+def _attribute(items: Sequence[SliceInput], card: Card, method: Method, finding: Finding) -> NDArray[np.float32]:
+    batch = torch.from_numpy(network_batch(list(items), card.modality))
+    return shown(method.attribute(load_network(card), batch, finding).numpy(), method.part)
+
+
+def _slabs(scan: Scan) -> tuple[Slab, ...]:
     spacing = scan.spacing_mm
-    aspect = pixel_aspect(scan)
-    slabs = plan_slabs(len(scan.voxels), spacing[0] if spacing else None)
-    slab = next(slab for slab in slabs if slab.first <= index <= slab.last)
+    return plan_slabs(len(scan.voxels), spacing[0] if spacing else None)
+
+
+def _input(scan: Scan, card: Card, slab: Slab) -> SliceInput:
+    """Return what the network was given for a slab."""
     gray = slab_gray(scan, slab, gray_window(scan))
-    return slice_input(gray, card.modality, size=card.size, aspect=aspect, margin=card.margin)
+    return slice_input(gray, card.modality, size=card.size, aspect=pixel_aspect(scan), margin=card.margin)
 
 
 def _over_slice(values: NDArray[np.float32], item: SliceInput, scan: Scan) -> NDArray[np.float32]:
-    smooth = ndimage.gaussian_filter(values, SMOOTH_PIXELS)
-    top = float(np.percentile(smooth, 99.5))
     shape = scan.voxels.shape[1:]
-    return np.clip(place_back(smooth / top if top > 0 else smooth * 0, item.box, shape, out=overlay_shape(shape)), 0, 1)
+    return np.clip(place_back(values, item.box, shape, out=overlay_shape(shape)), 0, 1)

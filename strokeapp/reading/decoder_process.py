@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -24,6 +25,8 @@ from strokeapp.reading.dicom_headers import PARSE_ERRORS
 
 TIMEOUT_SECONDS = 60.0
 """Longest time for one frame; a decoder that takes longer is ended."""
+MEMORY_BYTES = 6 * 2**30
+"""Address space of the helper; a frame that needs more is refused, not the memory of the machine spent."""
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -32,10 +35,12 @@ class DecoderProcess:
 
     Args:
         timeout: Seconds for one frame.
+        memory: Bytes of address space.
     """
 
-    def __init__(self, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, *, timeout: float = TIMEOUT_SECONDS, memory: int = MEMORY_BYTES) -> None:
         self._timeout = timeout
+        self._memory = memory
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -66,7 +71,7 @@ class DecoderProcess:
         if self._process is None or self._process.poll() is not None:
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "strokeapp.reading.decoder_process"],
+                [sys.executable, "-m", "strokeapp.reading.decoder_process", str(self._memory)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
             )  # fmt: skip
         return self._process
@@ -108,7 +113,13 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve over standard input and output; decoders that print must not write into the answers."""
+    """Serve over standard input and output; decoders that print must not write into the answers.
+
+    The one argument is the address space in bytes; a smaller limit that is in force already stays.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    memory = int(sys.argv[1]) if hard == resource.RLIM_INFINITY else min(int(sys.argv[1]), hard)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin.buffer, answers)

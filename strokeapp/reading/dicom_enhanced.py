@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from strokeapp.reading.dicom_headers import FrameFacts, numbers, unit_orientation
+from strokeapp.reading.dicom_headers import FrameFacts, numbers, unit_orientation, value_of
 from strokeapp.reading.diffusion import b_value_of, direction_kind
 from strokeapp.reading.siemens import Mosaic, is_mosaic, mosaic_of
 
@@ -21,10 +21,10 @@ def frames_of(dataset: Dataset) -> tuple[FrameFacts, ...]:
     Args:
         dataset: Image object; per-frame functional groups are used where it has them.
     """
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence")
-    count = int(dataset.get("NumberOfFrames") or 1)
+    per_frame = value_of(dataset, "PerFrameFunctionalGroupsSequence")
+    count = int(value_of(dataset, "NumberOfFrames") or 1)
     if per_frame:
-        shared = dataset.get("SharedFunctionalGroupsSequence")
+        shared = value_of(dataset, "SharedFunctionalGroupsSequence")
         shared = shared[0] if shared else Dataset()
         return tuple(_enhanced_frame(shared, group, index) for index, group in enumerate(per_frame[:count]))
     frames = tuple(_classic_frame(dataset, index, count) for index in range(count))
@@ -48,11 +48,11 @@ def _tiles(frame: FrameFacts, mosaic: Mosaic) -> tuple[FrameFacts, ...]:
 
 def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
     single = count == 1  # one position cannot place several frames
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    slope, intercept = value_of(dataset, "RescaleSlope"), value_of(dataset, "RescaleIntercept")
     return FrameFacts(
         index=index,
-        position=numbers(dataset.get("ImagePositionPatient"), 3) if single else None,
-        orientation=unit_orientation(dataset.get("ImageOrientationPatient")) if single else None,
+        position=numbers(value_of(dataset, "ImagePositionPatient"), 3) if single else None,
+        orientation=unit_orientation(value_of(dataset, "ImageOrientationPatient")) if single else None,
         spacing=_spacing(dataset),
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
@@ -61,7 +61,7 @@ def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
         frame_type=direction_kind(dataset),
         order=(
             _number(dataset, "TemporalPositionIdentifier") or 0.0,
-            _clock(dataset.get("AcquisitionTime") or dataset.get("ContentTime")),
+            _clock(value_of(dataset, "AcquisitionTime") or value_of(dataset, "ContentTime")),
             _number(dataset, "TriggerTime") or 0.0,
             _number(dataset, "InstanceNumber") or 0.0,
             float(index),
@@ -72,7 +72,7 @@ def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
 def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
     def macro(name: str) -> Dataset:
         for source in (group, shared):
-            items = source.get(name)
+            items = value_of(source, name)
             if items:
                 return items[0]
         return Dataset()
@@ -80,7 +80,7 @@ def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
     content, transform = macro("FrameContentSequence"), macro("PixelValueTransformationSequence")
     diffusion, echo = macro("MRDiffusionSequence"), macro("MREchoSequence")
     kind = macro("MRImageFrameTypeSequence").get("FrameType") or macro("CTImageFrameTypeSequence").get("FrameType")
-    slope, intercept = transform.get("RescaleSlope"), transform.get("RescaleIntercept")
+    slope, intercept = value_of(transform, "RescaleSlope"), value_of(transform, "RescaleIntercept")
     b_value = _number(diffusion, "DiffusionBValue")
     direction = direction_kind(diffusion)
     if b_value is None and direction == "NONE":
@@ -94,20 +94,20 @@ def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
         intercept=0.0 if intercept is None else float(intercept),
         b_value=b_value,
         echo=_number(echo, "EffectiveEchoTime"),
-        frame_type="\\".join(str(part) for part in kind or ()) + f"|{content.get('StackID', '')}|{direction}",
+        frame_type="\\".join(str(part) for part in kind or ()) + f"|{value_of(content, 'StackID', '')}|{direction}",
         order=(_number(content, "TemporalPositionIndex") or 0.0, 0.0, 0.0, float(index), 0.0),
     )
 
 
 def _spacing(dataset: Dataset) -> tuple[float, float] | None:
-    pair = numbers(dataset.get("PixelSpacing"), 2)
+    pair = numbers(value_of(dataset, "PixelSpacing"), 2)
     return None if pair is None or min(pair) <= 0 else (pair[0], pair[1])
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:
     """Return a number that only sorts or describes; None where it is missing or malformed."""
     try:
-        value: Any = dataset.get(keyword)
+        value: Any = value_of(dataset, keyword)
         return None if value is None or value == "" else float(value)
     except (TypeError, ValueError):
         return None

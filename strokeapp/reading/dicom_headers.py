@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -24,12 +26,17 @@ from pydicom.uid import (
 )
 
 from strokeapp.errors import CorruptFileError, LimitError, StrokeAppError
+from strokeapp.reading.dicom_native import NativePixels
 from strokeapp.reading.siemens import Tile
 from strokeapp.types import Modality
 
 DEFER_BYTES = 64 * 1024
+SEARCHED_BYTES = 128 * 1024
+"""A file up to this size that names the deflated transfer syntax nowhere is not deflated."""
 MAX_FRAMES = 50_000
 UNDEFINED_LENGTH = 0xFFFFFFFF
+DEFLATE_RATIO, DEFLATE_RATIO_FROM = 200, 64 * 2**20
+"""Inflated bytes per deflated byte that are believed, looked at beyond so many inflated bytes."""
 UNCOMPRESSED = {
     DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
 }  # fmt: skip
@@ -56,6 +63,7 @@ class FileFacts:
         padding: Raw pixel padding value, or None.
         has_pixels: Whether pixel data are in the file.
         compressed: Whether a decoder is needed.
+        native: Where the pixels lie if they can be read as they are, or None.
         other fields: The DICOM attributes of the same name.
     """
 
@@ -88,6 +96,7 @@ class FileFacts:
     compressed: bool
     rescaled: bool
     frames: tuple[FrameFacts, ...] = field(default=(), repr=False)
+    native: NativePixels | None = None
 
     @property
     def secondary_capture(self) -> bool:
@@ -154,7 +163,9 @@ def read_header(path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
             if "SOPClassUID" not in dataset and "Rows" not in dataset:
                 raise CorruptFileError("The file is not a DICOM image: it holds neither an object class nor an image.")
             has_pixels = _check_pixels(dataset, path)
-            return _facts(dataset, path, label, has_pixels, frames_of(dataset) if has_pixels else ())
+            native = _native(dataset) if has_pixels else None
+            frames = frames_of(dataset) if has_pixels else ()
+            return _facts(dataset, path, label, frames, has_pixels=has_pixels, native=native)
     except StrokeAppError:
         raise
     except PARSE_ERRORS as error:
@@ -178,19 +189,24 @@ def _check_deflated(path: Path, max_bytes: int) -> None:
     with path.open("rb") as file:
         if file.read(132)[128:] != b"DICM":
             return
+        small = path.stat().st_size <= SEARCHED_BYTES
+        if small and DeflatedExplicitVRLittleEndian.encode() not in file.read():
+            return
+        file.seek(132)
         meta = pydicom.filereader._read_file_meta_info(file)
         if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
             return
         inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
         while not inflater.eof and (chunk := inflater.unconsumed_tail or file.read(65536)):
             total += len(inflater.decompress(chunk, 2**20))
-            if total > max_bytes:
+            bomb = total > DEFLATE_RATIO_FROM and total > DEFLATE_RATIO * path.stat().st_size
+            if bomb or total > max_bytes:
                 raise LimitError("The DICOM file inflates to far more than it should. It was not opened.")
 
 
 def _check_frames(dataset: Dataset) -> None:
     """Refuse a number of frames no scanner makes before anything is built for each of them."""
-    if int(dataset.get("NumberOfFrames") or 1) > MAX_FRAMES:
+    if int(value_of(dataset, "NumberOfFrames") or 1) > MAX_FRAMES:
         raise LimitError(f"The DICOM file claims more than {MAX_FRAMES:,} images. Give a smaller series.")
 
 
@@ -230,17 +246,41 @@ def _deflated(dataset: Dataset) -> bool:
 
 def expected_bytes(dataset: Dataset) -> int:
     """Return the bytes uncompressed pixel data must have by the header."""
-    pixels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("NumberOfFrames") or 1)
-    samples = int(dataset.get("SamplesPerPixel") or 1)
-    if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+    pixels = int(dataset.Rows) * int(dataset.Columns) * int(value_of(dataset, "NumberOfFrames") or 1)
+    samples = int(value_of(dataset, "SamplesPerPixel") or 1)
+    if str(value_of(dataset, "PhotometricInterpretation", "")) == "YBR_FULL_422":
         samples = 2
     return pixels * samples * int(dataset.BitsAllocated) // 8
 
 
-def _facts(dataset: Dataset, path: Path, label: str, has_pixels: bool, frames: tuple[FrameFacts, ...]) -> FileFacts:
+def _native(dataset: Dataset) -> NativePixels | None:
+    """Return where gray little-endian pixels lie; None where a decoder has to make something of them."""
+    element: Any = dataset.get_item("PixelData")
+    start, bits = getattr(element, "value_tell", None), int(dataset.BitsAllocated)
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    gray = str(value_of(dataset, "PhotometricInterpretation", "")).strip() in ("MONOCHROME1", "MONOCHROME2")
+    plain = (
+        syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        and int(value_of(dataset, "SamplesPerPixel") or 0) == 1
+    )
+    if not (start and gray and plain and bits in (8, 16, 32)):
+        return None
+    kind = "i" if value_of(dataset, "PixelRepresentation") == 1 else "u"
+    return NativePixels(int(start), int(dataset.Rows), int(dataset.Columns), np.dtype(f"<{kind}{bits // 8}"))
+
+
+def _facts(
+    dataset: Dataset,
+    path: Path,
+    label: str,
+    frames: tuple[FrameFacts, ...],
+    *,
+    has_pixels: bool,
+    native: NativePixels | None,
+) -> FileFacts:
     text = _Text(dataset)
     tile = frames[0].tile if frames else None
-    signed = bool(dataset.get("PixelRepresentation") or 0)
+    signed = bool(value_of(dataset, "PixelRepresentation") or 0)
     return FileFacts(
         path=path,
         label=label,
@@ -250,20 +290,20 @@ def _facts(dataset: Dataset, path: Path, label: str, has_pixels: bool, frames: t
         instance_uid=text("SOPInstanceUID"),
         sop_class=text("SOPClassUID"),
         modality={"CT": Modality.CT, "MR": Modality.MR}.get(text("Modality"), Modality.OTHER),
-        image_type=tuple(str(part).upper() for part in _many(dataset.get("ImageType"))),
-        rows=tile.rows if tile else int(dataset.get("Rows") or 0),
-        columns=tile.columns if tile else int(dataset.get("Columns") or 0),
-        samples=int(dataset.get("SamplesPerPixel") or 1),
+        image_type=tuple(str(part).upper() for part in _many(value_of(dataset, "ImageType"))),
+        rows=tile.rows if tile else int(value_of(dataset, "Rows") or 0),
+        columns=tile.columns if tile else int(value_of(dataset, "Columns") or 0),
+        samples=int(value_of(dataset, "SamplesPerPixel") or 1),
         photometric=text("PhotometricInterpretation"),
-        bits_allocated=int(dataset.get("BitsAllocated") or 16),
-        bits_stored=int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 16),
+        bits_allocated=int(value_of(dataset, "BitsAllocated") or 16),
+        bits_stored=int(value_of(dataset, "BitsStored") or value_of(dataset, "BitsAllocated") or 16),
         signed=signed,
         padding=_raw_integer(dataset, "PixelPaddingValue"),
         padding_limit=_raw_integer(dataset, "PixelPaddingRangeLimit"),
         description=text("SeriesDescription"),
         protocol=text("ProtocolName"),
         sequence_name=text("SequenceName") or text("PulseSequenceName"),
-        kernel=" ".join(str(part) for part in _many(dataset.get("ConvolutionKernel"))),
+        kernel=" ".join(str(part) for part in _many(value_of(dataset, "ConvolutionKernel"))),
         contrast=text("ContrastBolusAgent").lower() not in ("", "none", "no", "n", "0", "without"),
         body_part=text("BodyPartExamined").upper(),
         synthetic=PHANTOM in f"{text('Manufacturer')} {text('ManufacturerModelName')}".lower(),
@@ -271,7 +311,19 @@ def _facts(dataset: Dataset, path: Path, label: str, has_pixels: bool, frames: t
         compressed=_compressed(dataset),
         rescaled=_has_rescale(dataset),
         frames=frames,
+        native=native,
     )
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
+
+
+def value_of(dataset: Dataset, keyword: str, default: Any = None) -> Any:
+    """Return ``dataset.get(keyword, default)``, several times faster where the attribute is missing."""
+    tag = _tag(keyword)
+    return dataset[tag].value if tag in dataset.keys() else default  # noqa: SIM118 (keys() alone is fast)
 
 
 class _Text:
@@ -281,7 +333,7 @@ class _Text:
         self._dataset = dataset
 
     def __call__(self, keyword: str) -> str:
-        value = self._dataset.get(keyword)
+        value = value_of(self._dataset, keyword)
         return "" if value is None else str(value).strip()
 
 
@@ -294,17 +346,17 @@ def _patient_hash(dataset: Dataset) -> str:
 
 
 def _raw_integer(dataset: Dataset, keyword: str) -> int | None:
-    value = dataset.get(keyword)
+    value = value_of(dataset, keyword)
     if isinstance(value, bytes):
         return int.from_bytes(value[:2], "little") if value else None
     return None if value is None or value == "" else int(value)
 
 
 def _has_rescale(dataset: Dataset) -> bool:
-    if dataset.get("RescaleSlope") is not None:
+    if value_of(dataset, "RescaleSlope") is not None:
         return True
-    groups = list(dataset.get("SharedFunctionalGroupsSequence") or [])
-    groups += list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[:1]
+    groups = list(value_of(dataset, "SharedFunctionalGroupsSequence") or [])
+    groups += list(value_of(dataset, "PerFrameFunctionalGroupsSequence") or [])[:1]
     return any("PixelValueTransformationSequence" in group for group in groups)
 
 

@@ -72,12 +72,16 @@ class FrameReader:
 
     def _decoded(self, file: FileFacts, frame: FrameFacts) -> NDArray:
         """Decode a frame, or cut a tile of it; the last mosaic is kept, for its tiles are asked for one by one."""
-        decoder = SHARED if file.compressed else self._here
         if frame.tile is None:
-            return decoder.decode(file.path, frame.index)
+            return self._whole(file, frame.index)
         if self._mosaic is None or self._mosaic[:2] != (file.path, frame.index):
-            self._mosaic = (file.path, frame.index, decoder.decode(file.path, frame.index))
+            self._mosaic = (file.path, frame.index, self._whole(file, frame.index))
         return frame.tile.cut(self._mosaic[2])
+
+    def _whole(self, file: FileFacts, index: int) -> NDArray:
+        if file.native is not None:
+            return file.native.frame(file.path, index)
+        return (SHARED if file.compressed else self._here).decode(file.path, index)
 
     def measured(self, file: FileFacts, frame: FrameFacts, measure: Measure) -> NDArray:
         """Return one frame (rows, columns) in the values of ``measure``."""
@@ -90,18 +94,31 @@ class FrameReader:
             image = _inverted(image, file)
         if measure is Measure.INTEGER:
             return image.astype(np.int16)
-        values = image.astype(np.float32) * np.float32(frame.slope) + np.float32(frame.intercept)
-        if measure is Measure.FLOAT:
-            return values
+        if measure is Measure.HU:
+            return _hounsfield(image, frame, padding)
+        values = image.astype(np.float32)
+        values *= np.float32(frame.slope)
+        values += np.float32(frame.intercept)
+        return values
+
+
+def _hounsfield(image: NDArray, frame: FrameFacts, padding: NDArray[np.bool_] | None) -> NDArray[np.int16]:
+    """Rescale to whole Hounsfield units; whole numbers stay whole numbers, which is exact and faster."""
+    if frame.slope == 1 and float(frame.intercept).is_integer() and image.dtype.kind in "iu" and image.itemsize <= 2:
+        values = image.astype(np.int32)
+        values += np.int32(np.clip(frame.intercept, -(2**30), 2**30))
+    else:
+        values = np.rint(image.astype(np.float32) * np.float32(frame.slope) + np.float32(frame.intercept))
+    if padding is not None:
         values[padding] = AIR_HU
-        # Below air is only padding of the field of view; above int16 only damage.
-        return np.clip(np.rint(values), AIR_HU, np.iinfo(np.int16).max).astype(np.int16)
+    # Below air is only padding of the field of view; above int16 only damage.
+    return np.clip(values, AIR_HU, np.iinfo(np.int16).max, out=values).astype(np.int16)
 
 
-def _padding_mask(image: NDArray, file: FileFacts) -> NDArray[np.bool_]:
-    """Mark padded pixels; the tag may be written signed or unsigned, so bits are compared."""
+def _padding_mask(image: NDArray, file: FileFacts) -> NDArray[np.bool_] | None:
+    """Mark padded pixels, None without padding; the tag may be written signed or unsigned, so bits are compared."""
     if file.padding is None or image.dtype.kind not in "iu":
-        return np.zeros(image.shape, bool)
+        return None
     bits = 8 * image.dtype.itemsize
     unsigned = image.view(f"u{image.dtype.itemsize}")
     value = file.padding % 2**bits
@@ -117,14 +134,16 @@ def _signed(value: int, file: FileFacts, bits: int) -> int:
     return value - 2**bits if file.signed and value >= 2 ** (bits - 1) else value
 
 
-def _without_unused_bits(image: NDArray, file: FileFacts, padding: NDArray[np.bool_]) -> NDArray:
+def _without_unused_bits(image: NDArray, file: FileFacts, padding: NDArray[np.bool_] | None) -> NDArray:
     """Drop bits above BitsStored (old overlays lie there), unless values stay inside the stored range anyway."""
     bits = file.bits_stored
     if image.dtype.kind not in "iu" or bits >= 8 * image.dtype.itemsize:
         return image
     low, high = _stored_range(file)
-    outside = ((image < low) | (image > high)) & ~padding
-    if not outside.any():
+    if image.size and low <= image.min() and image.max() <= high:
+        return image
+    padding = np.zeros(image.shape, bool) if padding is None else padding
+    if not (((image < low) | (image > high)) & ~padding).any():
         return image
     kept = image.view(f"u{image.dtype.itemsize}").astype(np.int64) & (2**bits - 1)
     if file.signed:

@@ -97,13 +97,17 @@ def _check_viewable(series: Series) -> None:
 
 def _dicom(plan: DicomPlan, tell: Progress) -> NDArray:
     stack, reader = plan.stack, FrameReader()
-    voxels = np.empty((len(stack.shots), stack.first.rows, stack.first.columns), plan.measure.dtype)
+    rows, columns = stack.first.rows, stack.first.columns
+    shape = (columns, rows) if plan.turn.transpose else (rows, columns)
+    voxels = np.empty((len(stack.shots), *shape), plan.measure.dtype)
+    # Each slice is turned as it comes: turning the volume afterwards would take its memory twice.
+    places = voxels[::-1] if plan.turn.reverse else voxels
     for number, shot in enumerate(stack.shots):
         tell(number / len(stack.shots), f"Reading slice {number + 1} of {len(stack.shots)}")
         every = stack.places[number] if plan.trace else (shot,)
         images = (reader.measured(one.file, one.frame, plan.measure) for one in every)
-        voxels[number] = trace_of(images) if plan.trace else next(images)
-    return plan.turn.volume(voxels)
+        places[number] = plan.turn.slice(trace_of(images) if plan.trace else next(images))
+    return voxels
 
 
 def _dicom_slice(plan: DicomPlan) -> NDArray:

@@ -15,6 +15,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from strokeapp.errors import CorruptFileError, GeometryError, LimitError, UnsupportedFileError
@@ -84,7 +85,7 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
             affine, flags = _affine(header)
             slope, intercept = header.get_slope_inter()
             dtype = header.get_data_dtype()
-    except (OSError, EOFError, zlib.error, HeaderDataError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, HeaderDataError, WrapStructError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(DAMAGED, detail=str(error)) from error
     shape, frames = _shape(header, limits)
     if dtype.kind not in "iuf" and dtype.names is None:
@@ -111,6 +112,7 @@ def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[NDArra
     try:
         with closing(_open(facts.path)) as file:
             for number in numbers:
+                _check_length(facts, facts.offset + (number + 1) * size)
                 file.seek(facts.offset + number * size)
                 raw = file.read(size)
                 if len(raw) < size:
@@ -118,6 +120,14 @@ def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[NDArra
                 yield np.frombuffer(raw, facts.dtype).reshape(facts.shape, order="F").transpose(facts.axes)
     except (OSError, EOFError, zlib.error) as error:
         raise CorruptFileError(f"{facts.label}: {DAMAGED}", detail=str(error)) from error
+
+
+def _check_length(facts: NiftiFacts, needed: int) -> None:
+    """Refuse an uncompressed file that is too short before memory for what it claims is taken."""
+    with facts.path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if not packed and facts.path.stat().st_size < needed:
+        raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
 
 
 def _open(path: Path) -> BinaryIO:
@@ -135,10 +145,10 @@ def _header(head: bytes, file: BinaryIO) -> Nifti1Header:
 
 
 def _offset(header: Nifti1Header) -> int:
-    offset = int(header["vox_offset"]) or header.single_vox_offset
-    if not header.single_vox_offset <= offset <= MAX_OFFSET:
-        raise CorruptFileError(DAMAGED, detail=f"voxels at byte {offset}")
-    return offset
+    stated = float(header["vox_offset"]) or header.single_vox_offset
+    if not header.single_vox_offset <= stated <= MAX_OFFSET:  # not a number fails too
+        raise CorruptFileError(DAMAGED, detail=f"voxels at byte {stated}")
+    return int(stated)
 
 
 def _shape(header: Nifti1Header, limits: Limits) -> tuple[tuple[int, int, int], int]:

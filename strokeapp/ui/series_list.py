@@ -8,13 +8,15 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.reading import Series, thumbnail
+from strokeapp.reading import Ranked, Series, ranking, thumbnail
 from strokeapp.types import Plane, Sequence
 from strokeapp.ui.pixels import picture
 from strokeapp.ui.state import OpenStudy, close_study
 
 THUMBNAIL = 88
 MOST_PROBLEMS = 8
+TIMED = (Sequence.TIME_SERIES, Sequence.PERFUSION, Sequence.ASL)
+"""Sequences whose images at one position follow each other in time."""
 
 
 def show_series(study: OpenStudy) -> None:
@@ -26,12 +28,13 @@ def show_series(study: OpenStudy) -> None:
             st.rerun()
         count = len(study.inventory.series)
         st.caption(f"{count} series found" if count > 1 else "1 series found")
-        for series in study.inventory.series:
-            _show_one(study, series)
+        for place, ranked in enumerate(ranking(study.inventory), start=1):
+            _show_one(study, ranked, place)
         _show_problems(study)
 
 
-def _show_one(study: OpenStudy, series: Series) -> None:
+def _show_one(study: OpenStudy, ranked: Ranked, place: int) -> None:
+    series = ranked.series
     with st.container(border=True):
         left, right = st.columns([1, 2], vertical_alignment="center")
         with left:
@@ -43,6 +46,8 @@ def _show_one(study: OpenStudy, series: Series) -> None:
             st.caption(series.description)
         if series.refusal is not None:
             st.caption(f":orange[Not read: {series.refusal.message}]")
+        elif series.viewable and len(study.inventory.series) > 1:
+            st.caption(f"Place {place} for reading", help=why_ranked(ranked))
         shown = series.key == study.chosen
         if series.viewable and st.button(
             "Shown" if shown else "Show", key=f"show-{series.key}", disabled=shown, width="stretch"
@@ -70,11 +75,26 @@ def headline(series: Series) -> str:
     return text[0].upper() + text[1:]
 
 
+def why_ranked(ranked: Ranked) -> str:
+    """Return the points of a series and what each is given for, as Markdown."""
+    lines = [f"- {points:+g} {statement}" for points, statement in ranked.reasons]
+    return "\n".join([f"{ranked.points:.0f} points:", "", *lines, "", "Any series can be shown instead."])
+
+
+def repeats(series: Series) -> str:
+    """Return what the several images at each position are; they are a time series only where the sequence says so."""
+    if series.sequence in TIMED:
+        return f"{series.frames} time points"
+    if series.sequence is Sequence.DWI and series.b_value is not None:
+        return f"{series.frames} diffusion directions" if series.b_value > 0 else f"{series.frames} repetitions"
+    return f"{series.frames} images at each position"
+
+
 def facts(series: Series) -> str:
     """Return slices, spacing and plane in a few words."""
     parts = [f"{series.slices} slices" if series.slices != 1 else "1 slice"]
     if series.frames > 1:
-        parts.append(f"{series.frames} time points")
+        parts.append(repeats(series))
     if series.spacing_mm is not None:
         z, y, x = series.spacing_mm
         pixel = f"{y:.2g} × {x:.2g}"

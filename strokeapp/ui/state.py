@@ -13,6 +13,8 @@ from strokeapp.types import Attribution, Scan
 from strokeapp.ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    from strokeapp.inference.explain import VolumeAttribution
+    from strokeapp.inference.explanation.jobs import BackgroundJob
     from strokeapp.inference.series import Outcome
 
 KEY = "_open_study"
@@ -28,9 +30,12 @@ class OpenStudy:
         inventory: What was found.
         chosen: Key of the series on show, or None.
         thumbnails: Per series key.
-        scan: The one scan in memory, with its series key.
+        scan: The scan on show, with its series key.
+        second: The scan it is compared with, with its series key.
         outcomes: Readings made so far, per series key.
         attributions: Made so far, per series key.
+        volumes: Explanations of whole series, by content; each with its series key.
+        volume_job: The one that runs or ran last, and whether its result was taken.
         overlays: Packed overlay arrays, kept so that they stay the same objects between reruns.
         error: Why the chosen series cannot be shown, per series key.
     """
@@ -41,8 +46,12 @@ class OpenStudy:
     chosen: str | None = None
     thumbnails: dict[str, NDArray | None] = field(default_factory=dict)
     scan: tuple[str, Scan] | None = None
+    second: tuple[str, Scan] | None = None
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    volumes: dict[str, tuple[str, VolumeAttribution]] = field(default_factory=dict)
+    volume_job: BackgroundJob | None = None
+    volume_seen: bool = True
     overlays: dict[tuple, NDArray] = field(default_factory=dict)
     error: dict[str, str] = field(default_factory=dict)
 
@@ -69,4 +78,6 @@ def close_study() -> None:
     for name in [name for name in st.session_state if str(name).startswith("_viewer_cache_")]:
         del st.session_state[name]
     if study is not None:
+        if study.volume_job is not None:
+            study.volume_job.cancel()
         study.workspace.close()

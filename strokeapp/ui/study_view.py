@@ -7,17 +7,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from strokeapp.errors import StrokeAppError
+from strokeapp.inference.explanation.registry import METHODS
 from strokeapp.inference.words import NAMES
 from strokeapp.reading import Series, load
+from strokeapp.reading.frame_of_reference import same_frame
 from strokeapp.types import Attribution, Finding, Reading, Scan
 from strokeapp.ui import viewer
 from strokeapp.ui.reading_panel import show_reading
-from strokeapp.ui.series_list import headline, show_series
+from strokeapp.ui.series_list import facts, headline, show_series
 from strokeapp.ui.state import OpenStudy
 from strokeapp.ui.theme import FINDING_COLORS
 from strokeapp.ui.why_panel import explain_slice, show_why
 
-VIEWER_HEIGHT = 760
+VIEWER_HEIGHT = 820
 MAP_COLORS = {Finding.HEMORRHAGIC: "hot", Finding.ISCHEMIC: "cool"}
 
 
@@ -45,31 +47,65 @@ def _scan(study: OpenStudy, series: Series) -> Scan | None:
     if not series.viewable:
         st.info(series.refusal.message if series.refusal else "This series holds no picture.")
         return None
+    scan = _load(series)
+    if scan is not None:
+        study.scan = (series.key, scan)
+        study.overlays.clear()
+    return scan
+
+
+def _load(series: Series) -> Scan | None:
     bar = st.progress(0.0, "Loading the series")
     try:
-        scan = load(series, progress=lambda share, text: bar.progress(min(1.0, share), text))
+        return load(series, progress=lambda share, text: bar.progress(min(1.0, share), text))
     except StrokeAppError as error:
         st.error(error.user_message)
         return None
     finally:
         bar.empty()
-    study.scan = (series.key, scan)
-    study.overlays.clear()
-    return scan
+
+
+def _comparison(study: OpenStudy, series: Series) -> viewer.Comparison | None:
+    """Offer the study's other series to be shown beside this one; return the chosen one."""
+    others = {item.key: item for item in study.inventory.series if item.viewable and item.key != series.key}
+    if not others:
+        study.second = None
+        return None
+    key = st.selectbox(
+        "Compare with",
+        list(others),
+        index=None,
+        format_func=lambda key: f"{headline(others[key])} · {others[key].description or facts(others[key])}",
+        placeholder="Compare with another series",
+        label_visibility="collapsed",
+        key=f"compare-{series.key}",
+    )
+    if key is None:
+        study.second = None
+        return None
+    if study.second is None or study.second[0] != key:
+        scan = _load(others[key])
+        study.second = None if scan is None else (key, scan)
+    return None if study.second is None else viewer.Comparison(study.second[1], same_frame(series, others[key]))
 
 
 def _show_viewer(study: OpenStudy, series: Series, scan: Scan) -> viewer.ViewerEvent | None:
     outcome = study.outcomes.get(series.key)
     reading = outcome.reading if outcome else None
+    picture, below = st.container(), st.container()
+    with below:
+        second = _comparison(study, series)
     try:
-        return viewer.show(
-            scan,
-            overlays=_overlays(study, series, reading),
-            strips=_strips(reading) if reading is not None and len(scan.voxels) > 1 else (),
-            height=VIEWER_HEIGHT,
-            explain=reading is not None,
-            key=f"viewer-{series.key}",
-        )
+        with picture:
+            return viewer.show(
+                scan,
+                second=second,
+                overlays=_overlays(study, series, reading),
+                strips=_strips(reading) if reading is not None and len(scan.voxels) > 1 else (),
+                height=VIEWER_HEIGHT,
+                explain=reading is not None,
+                key=f"viewer-{series.key}",
+            )
     except StrokeAppError as error:
         st.error(f"{headline(series)} cannot be shown: {error.user_message}")
         return None
@@ -83,8 +119,11 @@ def _overlays(study: OpenStudy, series: Series, reading: Reading | None) -> list
         for finding, values in reading.lesion_maps.items()
     ]
     for item in study.attributions.get(series.key, []):
-        label = f"{item.method}, {NAMES[item.finding].lower()}, slice {item.slice_index + 1}"
+        label = f"{METHODS[item.method].title}, {NAMES[item.finding].lower()}, slice {item.slice_index + 1}"
         overlays.append(viewer.Overlay(label, _pixels(study, series, item), (item.slice_index,), "viridis"))
+    for volume in (volume for key, volume in study.volumes.values() if key == series.key):
+        label = f"{METHODS[volume.method].title}, {NAMES[volume.finding].lower()}, all slices"
+        overlays.append(viewer.Overlay(label, volume.values, None, "viridis"))
     return overlays
 
 

@@ -78,7 +78,7 @@ def test_uploaded_ct_and_dwi_are_listed_read_and_explained(page, shared: Path, s
     assert "not a medical device" in text
     assert "tilt" in text
     page.get_by_role("button", name=re.compile("the highest")).click()
-    settled(page, "overlay", "GradCam")
+    settled(page, "overlay", "Grad-CAM")
     page.screenshot(path=screenshots / "upload_explained.png")
 
 

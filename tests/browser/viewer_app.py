@@ -75,7 +75,8 @@ def mr_scan() -> Scan:
     voxels = np.broadcast_to(np.linspace(0, 2.55, 256, dtype=np.float32), (3, 128, 256)).copy()
     voxels[:, 0] = np.nan
     voxels.flags.writeable = False
-    geometry = Geometry(np.zeros((3, 3)), np.array([0, 0, -1.0]), np.array([0, 0.5, 0]))
+    origins = np.array([[4.0 * k, 0, 0] for k in range(3)])
+    geometry = Geometry(origins, np.array([0, 0, -1.0]), np.array([0, 0.5, 0]))
     return Scan(voxels, geometry, Modality.MR, Sequence.DWI, Units.ARBITRARY, Plane.SAGITTAL)
 
 

@@ -89,8 +89,18 @@ def test_the_same_scan_gives_the_same_reading(networks):
 @pytest.mark.parametrize("sequence", [Sequence.DWI, Sequence.FLAIR, Sequence.UNKNOWN])
 def test_mr_is_read_by_no_ct_network(networks, sequence):
     scan = head_scan(slices=2, modality=Modality.MR, units=Units.ARBITRARY, sequence=sequence)
-    result = read_scan(scan, folder=networks)
+    result = network_for(scan, networks)
     assert isinstance(result, Abstention) and result.code == "no_network" and "MR" in result.message
+
+
+@pytest.mark.parametrize(
+    ("sequence", "name"),
+    [(Sequence.DWI, "mr_dwi"), (Sequence.FLAIR, "mr_flair")]
+    + [(other, None) for other in (Sequence.ADC, Sequence.B0, Sequence.T1, Sequence.T2, Sequence.UNKNOWN)],
+)
+def test_each_mr_sequence_is_read_by_its_own_weights_or_by_none(sequence, name):
+    found = network_for(head_scan(slices=2, modality=Modality.MR, units=Units.ARBITRARY, sequence=sequence))
+    assert (found.name == name) if name else (isinstance(found, Abstention) and found.code == "no_network")
 
 
 def test_contrast_ct_is_read_by_no_plain_ct_network(networks):

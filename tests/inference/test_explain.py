@@ -1,97 +1,28 @@
-"""Explanations: closed forms, completeness, place, and hooks that do not stay behind."""
+"""Explanations of scans: place, slabs, whole volumes, background work, and what is refused."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
 
 import numpy as np
 import pytest
-import torch
 from factories_models import card_values, head_scan, install_network
-from torch import Tensor, nn
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.imaging.normalize import standardize
-from strokeapp.inference.explain import METHODS, FindingLogits, explain, grad_cam, integrated_gradients
-from strokeapp.models.registry import load_network
+from strokeapp.inference.explain import content_key, explain, explain_volume
+from strokeapp.inference.explanation.jobs import BackgroundJob
+from strokeapp.inference.explanation.registry import LESION_MAP
 from strokeapp.types import Finding
 
-AIR = float(standardize(np.float32(0)))
+CAM = {"method": "LayerGradCam", "finding": Finding.ISCHEMIC}
 
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("networks")
-    return install_network(folder, values=card_values())
+    return install_network(tmp_path_factory.mktemp("networks"), values=card_values())
 
 
-@dataclass
-class Output:
-    """Stand in for the slice network's output."""
-
-    findings: Tensor
-
-
-class Encoder(nn.Module):
-    """Hold one stage where the slice network has its fifth."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stages = nn.ModuleList([nn.Identity() for _ in range(4)] + [nn.Conv2d(1, 2, 1, bias=False)])
-
-
-class Toy(nn.Module):
-    """Score weighted sums of two feature maps, whose explanation can be written down.
-
-    Logit 0 is the sum over pixels of 2 * (3 x) - 1 * (-1 x), logit 1 its negative.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = Encoder()
-        self.encoder.stages[4].weight.data = torch.tensor([3.0, -1.0]).view(2, 1, 1, 1)
-
-    def forward(self, x: Tensor) -> Output:
-        features = self.encoder.stages[4](x)
-        score = (2 * features[:, 0] - features[:, 1]).sum((1, 2))
-        return Output(torch.stack([score, -score], 1))
-
-
-def picture() -> Tensor:
-    return torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(3)).requires_grad_()
-
-
-def test_grad_cam_of_a_linear_toy_is_its_weighted_sum_of_feature_maps():
-    x = picture()
-    weighted = 2 * (3 * x) - (-1 * x)
-    for target, sign in ((0, 1), (1, -1)):
-        values = grad_cam(Toy(), x, target, lambda _share: None)
-        torch.testing.assert_close(values, (sign * weighted).clamp(min=0).detach(), atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("target", [0, 1])
-def test_integrated_gradients_of_a_linear_toy_is_weight_times_distance_from_air(target):
-    x = picture()
-    values = integrated_gradients(Toy(), x, target, lambda _share: None)
-    torch.testing.assert_close(values, (7 * (x - AIR)).abs().detach(), atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize("target", [0, 1])
-def test_integrated_gradients_of_a_smooth_toy_sum_to_the_change_of_its_logit(target):
-    class Smooth(Toy):
-        def forward(self, x: Tensor) -> Output:
-            score = torch.sigmoid(super().forward(x).findings / 50)
-            return Output(score)
-
-    x = picture()
-    model, air = FindingLogits(Smooth()), torch.full((1, 1, 8, 8), AIR)
-    change = (model(x) - model(air))[0, target].item()
-    values = integrated_gradients(Smooth(), x, target, lambda _share: None)
-    signed = values * torch.sign(x.detach() - AIR) * (1 if target == 0 else -1)
-    assert signed.sum().item() == pytest.approx(change, rel=0.02)
-
-
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", ["LayerGradCam", "IntegratedGradients", LESION_MAP.name])
 @pytest.mark.parametrize("finding", list(Finding))
 def test_an_explanation_lies_over_the_slice(card, method, finding):
     told = []
@@ -105,25 +36,51 @@ def test_an_explanation_lies_over_the_slice(card, method, finding):
     np.testing.assert_allclose(again.values, result.values, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", list(METHODS))
-def test_no_hook_stays_behind_and_the_network_is_unchanged(card, method):
-    network = load_network(card)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    explain(head_scan(slices=1), card, method=method, finding=Finding.ISCHEMIC, slice_index=0)
-    for module in network.modules():
-        assert not module._forward_hooks and not module._forward_pre_hooks and not module._backward_hooks
-        assert not module.training
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in network.parameters())
-
-
 def test_thin_slices_are_explained_by_the_slab_they_were_read_in(card):
     scan = head_scan(slices=10, spacing=(1.0, 1.5, 1.5))
-    first, last, other = (
-        explain(scan, card, method="LayerGradCam", finding=Finding.HEMORRHAGIC, slice_index=i).values for i in (0, 4, 5)
-    )
+    first, last, other = (explain(scan, card, slice_index=i, **CAM).values for i in (0, 4, 5))
     np.testing.assert_allclose(first, last, atol=1e-6)
     assert np.abs(first - other).max() > 1e-3
+
+
+@pytest.mark.parametrize("spacing", [5.0, 1.0])
+def test_a_volume_is_its_slices_one_by_one(card, spacing):
+    scan, told = head_scan(slices=11, spacing=(spacing, 1.5, 1.5)), []
+    volume = explain_volume(scan, card, progress=told.append, **CAM)
+    assert volume.values.shape[0] == 11 and volume.values.dtype == np.uint8 and not volume.values.flags.writeable
+    for index in (0, 8, 10):
+        alone = explain(scan, card, slice_index=index, **CAM).values
+        np.testing.assert_allclose(volume.values[index] / 255, alone, atol=2.1 / 255)
+    assert told == sorted(told) and told[-1] == 1
+
+
+def test_a_cancelled_volume_stops_at_once_and_gives_nothing(card):
+    cancel, told = threading.Event(), []
+
+    def tell(share: float) -> None:
+        told.append(share)
+        cancel.set()
+
+    assert explain_volume(head_scan(slices=20), card, progress=tell, cancel=cancel, **CAM) is None
+    assert len(told) == 1
+
+
+def test_content_names_a_volume(card, tmp_path):
+    scan = head_scan(slices=2)
+    key = content_key(scan, card, **CAM)
+    assert key == content_key(head_scan(slices=2), card, **CAM)
+    other = head_scan(slices=2)
+    other.voxels[1, 60, 60] += 1
+    network = install_network(tmp_path, seed=1, values=card_values())
+    keys = {
+        key,
+        content_key(other, card, **CAM),
+        content_key(scan, network, **CAM),
+        content_key(head_scan(slices=2, spacing=(1.0, 1.5, 1.5)), card, **CAM),
+        content_key(scan, card, method="Occlusion", finding=Finding.ISCHEMIC),
+        content_key(scan, card, method="LayerGradCam", finding=Finding.HEMORRHAGIC),
+    }
+    assert len(keys) == 6
 
 
 @pytest.mark.parametrize(
@@ -135,7 +92,7 @@ def test_thin_slices_are_explained_by_the_slab_they_were_read_in(card):
     ],
 )
 def test_unknown_method_or_slice_is_refused(card, changes, words):
-    asked = {"method": "LayerGradCam", "finding": Finding.ISCHEMIC, "slice_index": 0} | changes
+    asked = CAM | {"slice_index": 0} | changes
     with pytest.raises(StrokeAppError, match=words):
         explain(head_scan(slices=2), card, **asked)
 
@@ -143,24 +100,40 @@ def test_unknown_method_or_slice_is_refused(card, changes, words):
 def test_a_finding_the_network_does_not_read_is_refused(tmp_path):
     values = card_values()
     one = install_network(tmp_path, values=values | {"findings": {"ischemic": values["findings"]["ischemic"]}})
-    with pytest.raises(StrokeAppError, match="hemorrhagic"):
-        explain(head_scan(slices=1), one, method="LayerGradCam", finding=Finding.HEMORRHAGIC, slice_index=0)
+    for asked in ({"slice_index": 0}, {}):
+        with pytest.raises(StrokeAppError, match="hemorrhagic"):
+            function = explain if asked else explain_volume
+            function(head_scan(slices=1), one, method="LayerGradCam", finding=Finding.HEMORRHAGIC, **asked)
 
 
-def test_hooks_never_hang_on_the_network_that_other_sessions_read_with(card, monkeypatch):
-    shared = load_network(card)
-    seen = {}
+def test_background_work_tells_how_far_it_is_and_can_be_stopped():
+    go = threading.Event()
 
-    def spy(network, x, target, progress):
-        seen["network"] = network
-        handle = network.encoder.stages[4].register_forward_hook(lambda *_: None)
-        seen["hooks"] = sum(len(module._forward_hooks) for module in shared.modules())
-        handle.remove()
-        return grad_cam(network, x, target, progress)
+    def work(tell, cancel):
+        tell(0.5)
+        go.wait(10)
+        return None if cancel.is_set() else "done"
 
-    monkeypatch.setitem(METHODS, "LayerGradCam", spy)
-    explain(head_scan(), card, method="LayerGradCam", finding=Finding.HEMORRHAGIC, slice_index=0)
-    assert seen["network"] is not shared
-    assert seen["hooks"] == 0
-    pairs = zip(seen["network"].parameters(), shared.parameters(), strict=True)
-    assert all(mine is theirs for mine, theirs in pairs)
+    job = BackgroundJob(work)
+    assert job.running and job.result() is None
+    job.cancel()
+    go.set()
+    job.wait(10)
+    assert not job.running and job.cancelled and job.share == 0.5 and job.result() is None
+    finished = BackgroundJob(work)
+    finished.wait(10)
+    assert finished.result() == "done"
+
+
+def test_background_work_that_fails_says_so():
+    def refuse(_tell, _cancel):
+        raise StrokeAppError("No such slice.")
+
+    def break_down(_tell, _cancel):
+        raise ZeroDivisionError
+
+    for work, words in ((refuse, "No such slice"), (break_down, "could not be computed")):
+        job = BackgroundJob(work)
+        job.wait(10)
+        with pytest.raises(StrokeAppError, match=words):
+            job.result()

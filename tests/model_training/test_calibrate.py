@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_training.calibrate import STORED_DECIMALS, fit_calibration, settle, study_table
+from model_training.calibrate import STORED_DECIMALS, fit_calibration, settle, simulated_studies, study_table
 from strokeapp.inference.slices import calibrated, sigmoid
+from strokeapp.performance.curves import auc
 from strokeapp.types import Finding
 
 
@@ -71,3 +72,20 @@ def test_studies_are_pooled_by_patient_within_a_dataset():
     )
     studies = study_table(rows, Finding.ISCHEMIC, np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9]))
     assert studies.to_dict("records") == [{"logit": 2.5, "label": 1.0}, {"logit": 5.5, "label": 0.0}]
+
+
+def test_simulated_studies_without_signal_are_not_told_apart_and_with_it_they_are():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0.0, 1.0], 300)
+    for shift, low, high in ((0.0, 0.45, 0.65), (6.0, 0.97, 1.0)):
+        logits, truth = simulated_studies(rng.normal(size=600) + shift * labels, labels)
+        assert low <= auc(truth, logits) <= high
+    assert truth.mean() == 0.5
+
+
+def test_a_simulated_study_without_a_lesion_scores_as_the_top_of_twenty_normal_draws():
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0.0, 1.0], 5000)
+    logits, truth = simulated_studies(rng.normal(size=10000), labels)
+    # Expected first and second of 20 standard normal order statistics: 1.867 and 1.408.
+    assert logits[truth == 0].mean() == pytest.approx((1.867 + 1.408) / 2, abs=0.05)

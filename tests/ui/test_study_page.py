@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from strokeapp.inference.words import DISCLAIMER
+from strokeapp.types import Finding
 from strokeapp.ui.state import KEY
 from strokeapp.ui.workspace import PREFIX
 
@@ -69,9 +70,8 @@ def test_explanation_is_computed_once_and_kept(app: AppTest) -> None:
     assert len(next(iter(app.session_state[KEY].attributions.values()))) == 1
 
 
-def test_mr_without_a_network_abstains(app: AppTest) -> None:
+def test_flair_is_read_by_the_flair_network_for_infarcts_only(app: AppTest) -> None:
     button(app, "Open", 4).click().run()
     button(app, "Read this scan").click().run()
-    assert any("abstained" in item.value for item in app.markdown)
     (outcome,) = app.session_state[KEY].outcomes.values()
-    assert outcome.reading is None and outcome.abstained.code == "no_network"
+    assert outcome.reading.model == "mr_flair" and list(outcome.reading.findings) == [Finding.ISCHEMIC]

@@ -12,8 +12,8 @@ from strokeapp.errors import LimitError, StrokeAppError
 from strokeapp.imaging.windows import CT_PRESETS, WindowPreset, apply_window, mr_presets, percentile_window
 from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Scan, Sequence, Severity, Units
 from strokeapp.ui.viewer.cache import RunCache
-from strokeapp.ui.viewer.description import describe_scan
-from strokeapp.ui.viewer.model import Overlay, Strip, check_overlay, check_strip
+from strokeapp.ui.viewer.description import describe_comparison, describe_overlay, describe_scan
+from strokeapp.ui.viewer.model import Comparison, Overlay, Strip, check_overlay, check_strip
 from strokeapp.ui.viewer.orientation import direction_letters, edge_letters
 from strokeapp.ui.viewer.packing import NO_VALUE, Blob, pack_overlay, pack_volume, store_volume
 
@@ -23,10 +23,14 @@ def unpack(blob: Blob) -> tuple[dict, np.ndarray]:
     assert blob.data[:4] == b"SAB1"
     length = int.from_bytes(blob.data[4:8], "little")
     header = json.loads(blob.data[8 : 8 + length])
-    octets = np.frombuffer(gzip.decompress(blob.data[8 + length :]), np.uint8)
+    planes, start = [], 8 + length
+    for size in header["parts"]:
+        planes.append(np.frombuffer(gzip.decompress(blob.data[start : start + size]), np.uint8))
+        start += size
+    assert start == len(blob.data)
+    octets = planes[0]
     if header["dtype"] == "int16":
-        low, high = np.split(octets.astype(np.uint16), 2)
-        octets = (low | (high << 8)).astype(np.uint16).view(np.int16)
+        octets = (planes[0].astype(np.uint16) | (planes[1].astype(np.uint16) << 8)).view(np.int16)
     return header, octets.reshape(header["shape"])
 
 
@@ -139,11 +143,11 @@ def test_letters_of_the_edges() -> None:
     axial = Geometry(np.zeros((1, 3)), np.array([0, 0.5, 0]), np.array([0.5, 0, 0]))
     assert edge_letters(axial) == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
     sagittal = Geometry(np.zeros((1, 3)), np.array([0, 0, -1.0]), np.array([0, 1.0, 0]))
-    assert edge_letters(sagittal) == {"left": "A", "right": "P", "top": "H", "bottom": "F"}
+    assert edge_letters(sagittal) == {"left": "A", "right": "P", "top": "S", "bottom": "I"}
 
 
 def test_oblique_directions_get_two_letters_and_small_tilts_one() -> None:
-    assert direction_letters(np.array([0, 0.8, 0.6])) == "PH"
+    assert direction_letters(np.array([0, 0.8, 0.6])) == "PS"
     assert direction_letters(np.array([0, np.cos(0.3), np.sin(0.3)])) == "P"
 
 
@@ -151,14 +155,15 @@ def test_description_shows_geometry_and_only_flags_that_matter() -> None:
     flags = (QualityFlag("a", Severity.INFO, "Quiet."), QualityFlag("b", Severity.SEVERE, "Loud."))
     described = describe_scan(scan(flags=flags), CT_PRESETS)
     assert described["notes"] == ["Loud."]
-    assert described["pixel"] == [0.5, 0.4]
-    assert described["positions"] == [0.0, 5.0, 10.0, 15.0]
+    assert described["geometry"]["rowStep"] == [0, 0.5, 0]
+    assert described["geometry"]["columnStep"] == [0.4, 0, 0]
+    assert [origin[2] for origin in described["geometry"]["origins"]] == [0.0, 5.0, 10.0, 15.0]
     json.dumps(described)
 
 
 def test_description_claims_nothing_without_geometry() -> None:
     described = describe_scan(scan(geometry=None), CT_PRESETS)
-    assert described["edges"] is described["pixel"] is described["positions"] is None
+    assert described["edges"] is described["geometry"] is None
 
 
 @pytest.mark.parametrize(
@@ -207,3 +212,27 @@ def test_mr_presets_are_ordered_by_contrast() -> None:
 def test_impossible_window_is_refused() -> None:
     with pytest.raises(StrokeAppError):
         WindowPreset("none", 0, 40)
+
+
+def test_preset_buttons_of_ct_say_width_and_level_and_those_of_mr_their_name() -> None:
+    labels = [preset["label"] for preset in describe_scan(scan(), CT_PRESETS)["presets"]]
+    assert labels == ["Brain 80/40", "Stroke 40/40", "Stroke 8/32", "Subdural 200/75", "Bone 2800/600"]
+    mr = describe_scan(scan(units=Units.ARBITRARY), (WindowPreset("Auto", 331.5, 170.25),))
+    assert [preset["label"] for preset in mr["presets"]] == ["Auto"]
+
+
+def test_overlays_say_what_their_colors_mean() -> None:
+    whole, single = Overlay("a", np.zeros((4, 2, 2), np.uint8)), Overlay("b", np.zeros((1, 2, 2), np.uint8), (2,))
+    assert [describe_overlay(item, "x")["kind"] for item in (whole, single)] == ["map", "explanation"]
+    assert [describe_overlay(item, "x")["quantity"] for item in (whole, single)] == [
+        "probability",
+        "relative attribution",
+    ]
+
+
+@pytest.mark.parametrize("same", [True, False, None])
+def test_comparison_carries_its_own_series_and_whether_frames_agree(same: bool | None) -> None:
+    described = describe_comparison(Comparison(scan(3, description="Other"), same), CT_PRESETS, "blob")
+    assert (described["volume"], described["sameFrame"]) == ("blob", same)
+    assert len(described["scan"]["geometry"]["origins"]) == 3
+    assert described["scan"]["title"].endswith("Other")

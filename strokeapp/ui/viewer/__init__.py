@@ -1,7 +1,8 @@
-"""Show a scan: a canvas that holds the whole volume in the browser.
+"""Show a scan: a viewer that holds the whole volume in the browser.
 
-Scrolling, windowing, zooming and choosing an overlay happen in the browser alone. Only "Explain this slice"
-comes back to Python. Pixels travel over the session's websocket; nothing gets an address of its own.
+Scrolling, cutting along other planes, windowing, zooming, measuring and choosing an overlay happen in the browser
+alone. Only "Explain this slice" comes back to Python. Pixels travel over the session's websocket; nothing gets an
+address of its own.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.imaging.windows import presets_for
+from strokeapp.imaging.windows import WindowPreset, presets_for
 from strokeapp.types import Scan
 from strokeapp.ui.viewer.assets import carrier_component, viewer_component
 from strokeapp.ui.viewer.cache import RunCache
-from strokeapp.ui.viewer.description import describe_overlay, describe_scan, describe_strip
-from strokeapp.ui.viewer.model import Overlay, Strip, ViewerEvent, check_overlay, check_strip
+from strokeapp.ui.viewer.description import describe_comparison, describe_overlay, describe_scan, describe_strip
+from strokeapp.ui.viewer.model import Comparison, Overlay, Strip, ViewerEvent, check_overlay, check_strip
 from strokeapp.ui.viewer.packing import Blob, pack_overlay, pack_volume
 
-__all__ = ["Overlay", "Strip", "ViewerEvent", "show"]
+__all__ = ["Comparison", "Overlay", "Strip", "ViewerEvent", "show"]
 
 
 def show(
@@ -27,6 +28,7 @@ def show(
     *,
     overlays: Sequence[Overlay] = (),
     strips: Sequence[Strip] = (),
+    second: Comparison | None = None,
     initial_slice: int | None = None,
     height: int = 640,
     explain: bool = True,
@@ -41,6 +43,7 @@ def show(
         overlays: Labels must differ. A new one made for only some slices, the one on show among
             them, is put on show (it was asked for); others wait in the chooser.
         strips: One probability per slice each.
+        second: A series to show beside the first; the viewer opens it when it is new.
         initial_slice: Slice to open with; the middle one unless given.
         height: Of the whole viewer in CSS pixels, at least 360; lower where the browser window is lower.
         explain: Offer the button "Explain this slice".
@@ -51,7 +54,8 @@ def show(
     """
     _check(scan, overlays, strips, initial_slice, height)
     cache = _session_cache(key)
-    volume, presets = cache.get(scan.voxels, lambda voxels: (pack_volume(voxels), presets_for(scan)))
+    volume, presets = _packed(cache, scan)
+    beside = None if second is None else _packed(cache, second.scan)
     packed = [cache.get(overlay.values, lambda values: (pack_overlay(values), ()))[0] for overlay in overlays]
     cache.finish_run()
     data = {
@@ -61,12 +65,13 @@ def show(
         "volume": volume.id,
         "scan": describe_scan(scan, presets),
         "overlays": [describe_overlay(overlay, blob.id) for overlay, blob in zip(overlays, packed, strict=True)],
+        "second": None if beside is None else describe_comparison(second, beside[1], beside[0].id),
         "strips": [describe_strip(strip) for strip in strips],
         "initialSlice": len(scan.voxels) // 2 if initial_slice is None else initial_slice,
     }
     with st.container(gap=None):
         result = viewer_component()(key=key, data=data, on_explain_change=_nothing)
-        _carry([volume, *packed], key=key)
+        _carry([volume, *packed, *([] if beside is None else [beside[0]])], key=key)
     return _event(result.explain, slices=len(scan.voxels))
 
 
@@ -85,6 +90,10 @@ def _check(
             detail=f"labels must differ: {labels}; slice {initial_slice} of {len(scan.voxels)}; height {height} >= 360",
             code="bad_viewer_request",
         )
+
+
+def _packed(cache: RunCache, scan: Scan) -> tuple[Blob, tuple[WindowPreset, ...]]:
+    return cache.get(scan.voxels, lambda voxels: (pack_volume(voxels), presets_for(scan)))
 
 
 def _session_cache(key: str) -> RunCache:

@@ -5,38 +5,72 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from strokeapp.imaging.windows import WindowPreset
-from strokeapp.types import Scan, Severity
-from strokeapp.ui.viewer.model import Overlay, Strip
+from strokeapp.types import Geometry, Scan, Severity, Units
+from strokeapp.ui.viewer.model import Comparison, Overlay, Strip
 from strokeapp.ui.viewer.orientation import edge_letters
 
 
 def describe_scan(scan: Scan, presets: Sequence[WindowPreset]) -> dict[str, Any]:
     """Return what the viewer prints around the picture; geometry entries are None where none is claimed."""
     geometry = scan.geometry
-    spacing = None if geometry is None else geometry.spacing_mm
     return {
         "title": _title(scan),
         "units": scan.units.value,
         "edges": None if geometry is None else dict(edge_letters(geometry)),
-        "positions": None if geometry is None else [round(float(mm), 2) for mm in geometry.positions_mm],
-        "pixel": None if spacing is None else [spacing[1], spacing[2]],
+        "geometry": None if geometry is None else describe_geometry(geometry),
         "synthetic": scan.synthetic,
         "notes": [flag.message for flag in scan.flags if flag.severity is not Severity.INFO],
-        "presets": [{"name": p.name, "width": p.width, "level": p.level} for p in presets],
+        "presets": [_describe_preset(preset, scan.units) for preset in presets],
+    }
+
+
+def describe_geometry(geometry: Geometry) -> dict[str, Any]:
+    """Return where every slice lies (LPS, mm), to the micrometer: the browser cuts the volume by these numbers."""
+    return {
+        "origins": np.round(geometry.slice_origins, 6).tolist(),
+        "rowStep": [float(mm) for mm in geometry.row_step],
+        "columnStep": [float(mm) for mm in geometry.column_step],
+    }
+
+
+def describe_comparison(comparison: Comparison, presets: Sequence[WindowPreset], blob_id: str) -> dict[str, Any]:
+    """Return the series shown beside the first."""
+    return {
+        "volume": blob_id,
+        "scan": describe_scan(comparison.scan, presets),
+        "sameFrame": comparison.same_frame,
     }
 
 
 def describe_overlay(overlay: Overlay, blob_id: str) -> dict[str, Any]:
     """Return an overlay's entry in the chooser."""
     indices = None if overlay.slice_indices is None else list(overlay.slice_indices)
-    return {"label": overlay.label, "blob": blob_id, "slices": indices, "colormap": overlay.colormap}
+    quantity = overlay.quantity or ("probability" if indices is None else "relative attribution")
+    return {
+        "label": overlay.label,
+        "blob": blob_id,
+        "slices": indices,
+        "colormap": overlay.colormap,
+        "kind": overlay.kind,
+        "quantity": quantity,
+    }
 
 
 def describe_strip(strip: Strip) -> Mapping[str, Any]:
     """Return a strip as drawn."""
     values = [None if value is None else round(float(value), 4) for value in strip.values]
     return {"label": strip.label, "values": values, "threshold": float(strip.threshold), "color": strip.color}
+
+
+def _describe_preset(preset: WindowPreset, units: Units) -> dict[str, Any]:
+    """Return a preset with its button's label; only HU windows are known by their numbers."""
+    label = preset.name
+    if units is Units.HU:
+        label = f"{preset.name.rstrip('0123456789 ')} {preset.width:g}/{preset.level:g}"
+    return {"name": preset.name, "label": label, "width": preset.width, "level": preset.level}
 
 
 def _title(scan: Scan) -> str:

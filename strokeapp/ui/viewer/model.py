@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from strokeapp.errors import StrokeAppError
 from strokeapp.types import Scan
 
-Colormap = Literal["hot", "cool", "viridis"]
-COLORMAPS: tuple[Colormap, ...] = ("hot", "cool", "viridis")
+Colormap = Literal["hot", "cool", "viridis", "cividis"]
+COLORMAPS: tuple[Colormap, ...] = ("hot", "cool", "viridis", "cividis")
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,20 @@ class Overlay:
             first and last pixel meet the slice's edges), whatever its resolution.
         slice_indices: The slice each of the n maps belongs to; None = all slices in order.
         colormap: All are ordered in lightness, so that color vision is not needed.
+        quantity: What the values are, as written beside the color bar; "probability" for maps of all slices and
+            "relative attribution" for those of some, unless given.
     """
 
     label: str
     values: NDArray[np.uint8]
     slice_indices: tuple[int, ...] | None = None
     colormap: Colormap = "hot"
+    quantity: str = ""
+
+    @property
+    def kind(self) -> Literal["map", "explanation"]:
+        """Tell maps of the whole series from explanations of single slices; one of each can be shown at a time."""
+        return "map" if self.slice_indices is None else "explanation"
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,19 @@ class Strip:
     values: tuple[float | None, ...]
     threshold: float
     color: str = "#6ea8d8"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Hold a second series that is shown beside the first, scrolling with it in mm.
+
+    Args:
+        scan: Voxels must stay unwritten while shown.
+        same_frame: Whether both series state the same frame of reference; None where one states none.
+    """
+
+    scan: Scan
+    same_frame: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

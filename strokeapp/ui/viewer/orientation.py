@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from strokeapp.types import Geometry
 
-_POSITIVE = "LPH"
-_NEGATIVE = "RAF"
+_POSITIVE = "LPS"
+_NEGATIVE = "RAI"
 
 
 def direction_letters(direction: NDArray[np.float64], *, tolerance: float = 0.4) -> str:
@@ -21,7 +21,7 @@ def direction_letters(direction: NDArray[np.float64], *, tolerance: float = 0.4)
         tolerance: Components of the unit direction below this get no letter; 0.4 is about 24 degrees.
 
     Returns:
-        One to three of R/L, A/P, H/F, e.g. ``"L"`` or ``"PH"``.
+        One to three of R/L, A/P, S/I, e.g. ``"L"`` or ``"PS"``.
     """
     unit = np.asarray(direction, dtype=np.float64) / np.linalg.norm(direction)
     strongest_first = np.argsort(-np.abs(unit), kind="stable")

@@ -1,16 +1,17 @@
 """Pack arrays for the browser: deterministic bytes, so that equal content is sent once.
 
-A blob is the magic ``SAB1``, the header's length (uint32, little endian), a JSON header and a gzip stream.
-int16 values travel as two byte planes (all low bytes, then all high bytes): a CT becomes a fifth smaller
-and packs faster than interleaved.
+A blob is the magic ``SAB1``, the header's length (uint32, little endian), a JSON header and gzip streams, whose
+lengths the header names under ``parts``. int16 values travel as two byte planes (all low bytes, then all high bytes),
+one stream each, packed side by side: a CT becomes a fifth smaller and packs faster than interleaved.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,18 +123,29 @@ def pack_overlay(values: NDArray[np.uint8], *, max_bytes: int = 180_000_000) -> 
 
 def _pack(values: NDArray, extra: Mapping[str, object], *, max_bytes: int) -> Blob:
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    header = {"dtype": values.dtype.name, "shape": list(values.shape), **extra}
+    octets = little.view(np.uint8).reshape(-1, little.dtype.itemsize)
+    planes = [np.ascontiguousarray(octets[:, index]) for index in range(little.dtype.itemsize)]
+    with ThreadPoolExecutor(len(planes)) as pool:
+        parts = list(pool.map(_gzip, planes))
+    header = {"dtype": values.dtype.name, "shape": list(values.shape), **extra, "parts": [len(part) for part in parts]}
     encoded = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    octets = little.view(np.uint8).reshape(-1, little.dtype.itemsize).T.tobytes()
-    # Content, not position in memory, names a blob: two scans can never be taken for each other.
+    # Content, not position in memory, names a blob: two scans can never be taken for each other. Packing is
+    # deterministic, so the packed bytes stand for the content and are fewer to hash.
     digest = hashlib.blake2b(encoded + b"\0", digest_size=16)
-    digest.update(octets)
+    for part in parts:
+        digest.update(part)
     blob_id = digest.hexdigest()
     head = json.dumps({**header, "id": blob_id}, sort_keys=True, separators=(",", ":")).encode()
-    data = MAGIC + len(head).to_bytes(4, "little") + head + gzip.compress(octets, 1, mtime=0)
+    data = b"".join([MAGIC, len(head).to_bytes(4, "little"), head, *parts])
     if len(data) > max_bytes:
         raise LimitError(
             "This series is too large for the viewer. Open a series with fewer or smaller slices.",
             detail=f"{len(data)} bytes packed, at most {max_bytes}",
         )
     return Blob(blob_id, data)
+
+
+def _gzip(octets: NDArray[np.uint8]) -> bytes:
+    """Return a gzip stream without a time stamp; run lengths alone pack images as small as level 1, and faster."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31, 9, zlib.Z_RLE)
+    return packer.compress(octets) + packer.flush()

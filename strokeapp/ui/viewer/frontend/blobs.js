@@ -41,17 +41,46 @@ function blobHeader(bytes) {
   return { header: JSON.parse(text.decode(bytes.subarray(8, 8 + length))), payload: bytes.subarray(8 + length) };
 }
 
+// Inflate bytes piece by piece into `take(piece, offset)`; resolves to their number. Streaming keeps a large
+// volume from standing in memory twice.
+async function inflate(bytes, take) {
+  let at = 0;
+  const source = new ReadableStream({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.subarray(at, at + 1048576));
+      at += 1048576;
+      return undefined;
+    },
+  });
+  const reader = source.pipeThrough(new DecompressionStream("gzip")).getReader();
+  let offset = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return offset;
+    take(value, offset);
+    offset += value.length;
+  }
+}
+
 // Inflate a blob to { header, values }: Uint8Array or Int16Array, (slices, rows, columns) in C order.
 async function unpackBlob(bytes) {
   try {
     const { header, payload } = blobHeader(bytes);
-    const stream = new Blob([payload]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const octets = new Uint8Array(await new Response(stream).arrayBuffer());
     const count = header.shape.reduce((product, size) => product * size, 1);
-    if (header.dtype === "uint8" && octets.length === count) return { header, values: octets };
-    if (header.dtype !== "int16" || octets.length !== 2 * count) throw new Error("length");
-    const values = new Int16Array(count);
-    for (let i = 0; i < count; i++) values[i] = octets[i] | (octets[count + i] << 8);
+    const values = header.dtype === "uint8" ? new Uint8Array(count) : new Int16Array(count);
+    let from = 0;
+    for (const [plane, length] of header.parts.entries()) {
+      const part = payload.subarray(from, from + length);
+      from += length;
+      // int16 comes as all low bytes, then all high bytes.
+      const found = await inflate(part, (piece, offset) => {
+        if (offset + piece.length > count) throw new Error("length");
+        if (plane === 0) values.set(piece, offset);
+        else for (let i = 0; i < piece.length; i++) values[offset + i] |= piece[i] << 8;
+      });
+      if (found !== count) throw new Error("length");
+    }
     return { header, values };
   } catch (error) {
     throw new Error("The image data is damaged. Open the scan again.", { cause: error });

@@ -1,4 +1,6 @@
-// Wheel, mouse, pen, touch and keys, turned into the viewer's verbs.
+// Wheel, mouse, pen and touch on one panel, turned into the viewer's verbs.
+
+const CLICK_REACH = 3; // CSS pixels a press may move and still be a click
 
 // Wheel notches are one slice each; the many small steps of a touchpad add up to slices.
 class WheelSteps {
@@ -20,32 +22,36 @@ class WheelSteps {
 }
 
 class Gestures {
-  constructor(viewer, canvas, signal) {
-    Object.assign(this, { viewer, canvas, pointers: new Map(), wheel: new WheelSteps(), drag: null });
+  constructor(viewer, panel, signal) {
+    Object.assign(this, { viewer, panel, canvas: panel.canvas, pointers: new Map(), wheel: new WheelSteps(), drag: null });
     const on = (type, handler, options) =>
-      canvas.addEventListener(type, handler.bind(this), { signal, ...options });
+      this.canvas.addEventListener(type, handler.bind(this), { signal, ...options });
     on("pointerenter", this.onEnter);
+    on("focus", () => viewer.activate(panel));
     on("wheel", this.onWheel, { passive: false });
     on("pointerdown", this.onDown);
     on("pointermove", this.onMove);
     on("pointerup", this.onUp);
-    on("pointercancel", this.onUp);
-    on("pointerleave", () => viewer.pointAt(null));
-    on("dblclick", () => viewer.reset());
+    on("pointercancel", this.onCancel);
+    on("pointerleave", () => viewer.pointTo(null, null));
+    on("dblclick", () => {
+      if (!(viewer.mode in MEASURE_POINTS)) viewer.reset(panel);
+    });
     on("contextmenu", (event) => event.preventDefault());
     on("auxclick", (event) => event.preventDefault());
   }
 
-  // Keys follow the mouse into the picture, unless something outside the viewer holds them.
+  // Keys follow the mouse into the picture, unless something outside the viewer or a field inside it holds them.
   onEnter() {
     const inside = this.canvas.getRootNode().activeElement;
-    if (inside || document.activeElement === document.body) this.canvas.focus({ preventScroll: true });
+    const free = inside ? !/^(INPUT|SELECT)$/.test(inside.tagName) : document.activeElement === document.body;
+    if (free) this.canvas.focus({ preventScroll: true });
   }
 
   onWheel(event) {
     event.preventDefault();
-    if (event.ctrlKey || event.metaKey) this.viewer.zoomBy(Math.exp(-event.deltaY / 400), this.point(event));
-    else this.viewer.step(this.wheel.take(event));
+    if (event.ctrlKey || event.metaKey) this.viewer.zoomBy(Math.exp(-event.deltaY / 400), this.point(event), this.panel);
+    else this.viewer.step(this.wheel.take(event), this.panel);
   }
 
   point(event) {
@@ -54,20 +60,24 @@ class Gestures {
   }
 
   modeOf(event) {
-    if (event.pointerType === "touch") return this.viewer.modeChosen ? this.viewer.mode : "scroll";
+    if (event.pointerType === "touch" && !this.viewer.modeChosen) return "scroll";
     if (event.button === 1 || event.button === 2 || event.shiftKey) return "pan";
     return this.viewer.mode;
   }
 
   onDown(event) {
     event.preventDefault();
+    if (!this.panel.source) return;
     this.canvas.focus({ preventScroll: true });
+    this.viewer.activate(this.panel);
     this.canvas.setPointerCapture(event.pointerId);
     const point = this.point(event);
     this.pointers.set(event.pointerId, point);
     this.pinch = this.pointers.size === 2 ? this.spread() : null;
-    const { width, level } = this.viewer.view;
-    this.drag = { mode: this.modeOf(event), start: point, last: point, width, level, rest: 0 };
+    const mode = this.modeOf(event);
+    this.drag = { mode, start: point, last: point, window: { ...this.panel.source.window }, rest: 0, moved: false };
+    if (mode in MEASURE_POINTS) this.viewer.measuring.down(this.panel, mode, point);
+    if (mode === "crosshair") this.viewer.placePoint(this.panel, point);
   }
 
   spread() {
@@ -77,59 +87,61 @@ class Gestures {
 
   onMove(event) {
     const point = this.point(event);
-    this.viewer.pointAt(point);
-    if (!this.pointers.has(event.pointerId)) return;
+    this.viewer.pointTo(this.panel, point);
+    if (!this.pointers.has(event.pointerId)) {
+      if (this.viewer.measuring.draft) this.viewer.measuring.move(this.panel, point);
+      return;
+    }
     this.pointers.set(event.pointerId, point);
     if (this.pointers.size === 2) this.pinchTo(this.spread());
     else if (this.drag) this.dragTo(point);
   }
 
   pinchTo(now) {
+    if (this.drag) this.viewer.measuring.cancel();
     if (this.pinch) {
-      this.viewer.panBy(now.x - this.pinch.x, now.y - this.pinch.y);
-      this.viewer.zoomBy(now.distance / this.pinch.distance, now);
+      this.viewer.panBy(now.x - this.pinch.x, now.y - this.pinch.y, this.panel);
+      this.viewer.zoomBy(now.distance / this.pinch.distance, now, this.panel);
     }
     this.pinch = now;
     this.drag = null;
   }
 
   dragTo(point) {
-    const { mode, start, last, width, level } = this.drag;
+    const { viewer, panel, drag } = this;
+    const { mode, start, last, window } = drag;
     const [dx, dy] = [point.x - last.x, point.y - last.y];
-    if (mode === "window") this.viewer.dragWindow({ width, level, dx: point.x - start.x, dy: point.y - start.y });
-    if (mode === "pan") this.viewer.panBy(dx, dy);
-    if (mode === "zoom") this.viewer.zoomBy(Math.exp(-dy / 150), start);
+    drag.moved ||= Math.hypot(point.x - start.x, point.y - start.y) > CLICK_REACH;
+    if (mode === "window") viewer.dragWindow({ ...window, dx: point.x - start.x, dy: point.y - start.y }, panel);
+    if (mode === "pan") viewer.panBy(dx, dy, panel);
+    if (mode === "zoom") viewer.zoomBy(Math.exp(-dy / 150), start, panel);
     if (mode === "scroll") this.dragSlices(dy);
-    this.drag.last = point;
+    if (mode === "crosshair") viewer.placePoint(panel, point);
+    if (mode in MEASURE_POINTS) viewer.measuring.move(panel, point);
+    drag.last = point;
   }
 
   dragSlices(dy) {
-    const perSlice = Math.min(24, Math.max(4, this.canvas.clientHeight / this.viewer.slices));
+    const perSlice = clamp(this.canvas.clientHeight / this.panel.stepsAcross, 4, 24);
     this.drag.rest += dy;
     const steps = Math.trunc(this.drag.rest / perSlice);
     this.drag.rest -= steps * perSlice;
-    this.viewer.step(steps);
+    if (steps) this.viewer.step(steps, this.panel);
   }
 
+  // A click that dragged nothing puts the crosshair there.
   onUp(event) {
+    const { drag, panel, viewer } = this;
+    const point = this.point(event);
+    this.onCancel(event);
+    if (!drag) return;
+    if (drag.mode in MEASURE_POINTS) viewer.measuring.up(panel, point);
+    else if (!drag.moved && event.button === 0) viewer.placePoint(panel, point);
+  }
+
+  onCancel(event) {
     this.pointers.delete(event.pointerId);
     this.pinch = null;
     this.drag = null;
   }
-}
-
-// Keys and what they do; the help panel lists the same.
-function keyAction(viewer, key) {
-  const page = Math.max(2, Math.round(viewer.slices / 8));
-  const preset = /^[1-9]$/.test(key) ? viewer.presets[Number(key) - 1] : null;
-  if (preset) return () => viewer.setWindow(preset.width, preset.level);
-  return {
-    ArrowDown: () => viewer.step(1), ArrowRight: () => viewer.step(1),
-    ArrowUp: () => viewer.step(-1), ArrowLeft: () => viewer.step(-1),
-    PageDown: () => viewer.step(page), PageUp: () => viewer.step(-page),
-    Home: () => viewer.goTo(0), End: () => viewer.goTo(viewer.slices - 1),
-    "+": () => viewer.zoomBy(1.25), "=": () => viewer.zoomBy(1.25), "-": () => viewer.zoomBy(0.8),
-    r: () => viewer.reset(), o: () => viewer.toggleOverlay(), e: () => viewer.explain(),
-    "?": () => viewer.toggleHelp(), Escape: viewer.helpOpen ? () => viewer.toggleHelp() : null,
-  }[key] ?? null;
 }

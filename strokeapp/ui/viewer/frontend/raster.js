@@ -1,4 +1,4 @@
-// From stored values to pixels: one slice at a time, through a table.
+// From stored values to pixels, through a table.
 
 function makeCanvas(columns, rows) {
   const canvas = document.createElement("canvas");
@@ -7,18 +7,85 @@ function makeCanvas(columns, rows) {
   return canvas;
 }
 
-// A volume that paints its slices gray through a window given in source units.
-class VolumeRaster {
-  constructor({ header, values }) {
-    [this.slices, this.rows, this.columns] = header.shape;
-    Object.assign(this, { values, scale: header.scale, offset: header.offset, noValue: header.noValue });
-    this.base = values instanceof Uint8Array ? 0 : 32768;
-    this.table = new Uint32Array(this.base ? 65536 : 256);
-    this.canvas = makeCanvas(this.columns, this.rows);
+function resizeCanvas(canvas, width, height, ratio) {
+  const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== wide || canvas.height !== tall) Object.assign(canvas, { width: wide, height: tall });
+}
+
+// A canvas of its own that takes packed RGBA pixels; it grows and shrinks with the plane.
+class PixelSheet {
+  constructor() {
+    this.canvas = makeCanvas(1, 1);
     this.context = this.canvas.getContext("2d");
-    this.image = this.context.createImageData(this.columns, this.rows);
+  }
+
+  fit(columns, rows) {
+    if (this.image?.width === columns && this.image?.height === rows) return this.pixels;
+    Object.assign(this.canvas, { width: columns, height: rows });
+    this.image = this.context.createImageData(columns, rows);
     this.pixels = new Uint32Array(this.image.data.buffer);
-    this.painted = "";
+    return this.pixels;
+  }
+
+  finish() {
+    this.context.putImageData(this.image, 0, 0);
+    return this.canvas;
+  }
+}
+
+// Gray for every stored value that can occur, for one window given in source units.
+class GrayTable {
+  constructor({ base, scale, offset, noValue }) {
+    Object.assign(this, { base, scale, offset, noValue, key: "" });
+    this.table = new Uint32Array(base ? 65536 : 256);
+  }
+
+  set({ width, level, inverted }) {
+    const key = `${width}/${level}/${inverted}`;
+    if (key === this.key) return;
+    this.key = key;
+    const low = level - width / 2;
+    for (let index = 0; index < this.table.length; index++) {
+      const value = (index - this.base) * this.scale + this.offset;
+      const part = clamp((value - low) / width, 0, 1);
+      const gray = Math.round(255 * (inverted ? 1 - part : part));
+      this.table[index] = (0xff000000 | (gray << 16) | (gray << 8) | gray) >>> 0;
+    }
+    if (this.noValue !== null) this.table[this.noValue + this.base] = 0xff000000;
+  }
+
+  // Places outside the volume stay black, inverted or not.
+  paint(values, pixels) {
+    const { table, base } = this;
+    for (let i = 0; i < pixels.length; i++) pixels[i] = values[i] === OUTSIDE ? 0xff000000 : table[values[i] + base];
+  }
+}
+
+// One series in the browser: its values, where they lie, and the window it is seen through.
+class Source {
+  constructor({ header, values }, scan, id) {
+    const [slices, rows, columns] = header.shape;
+    Object.assign(this, { scan, id, slices, rows, columns, values });
+    Object.assign(this, { scale: header.scale, offset: header.offset, noValue: header.noValue });
+    this.base = values instanceof Uint8Array ? 0 : 32768;
+    this.frame = new Frame(scan.geometry, header.shape);
+    const starts = Int32Array.from({ length: slices }, (_, slice) => slice * rows * columns);
+    this.grid = makeGrid(this.frame, { values, rows, columns, starts, noValue: this.noValue });
+    this.table = new GrayTable(this);
+    this.presets = scan.presets;
+    this.minWidth = scan.units === "a.u." ? Math.max(this.presets[0].width / 500, this.scale) : 1;
+    this.window = this.startWindow();
+  }
+
+  startWindow() {
+    const { width, level } = this.presets[0];
+    return { width, level, inverted: false };
+  }
+
+  // Why there are no cuts of this series; empty where there are.
+  get flat() {
+    if (!this.frame.known) return "This series claims no geometry: only its own slices can be shown";
+    return this.slices < 2 ? "One slice only: there is nothing to cut" : "";
   }
 
   // Source value of a voxel; null outside the slice or where there is none.
@@ -28,83 +95,44 @@ class VolumeRaster {
     return stored === this.noValue ? null : stored * this.scale + this.offset;
   }
 
-  setWindow(width, level) {
-    const low = level - width / 2;
-    for (let index = 0; index < this.table.length; index++) {
-      const value = (index - this.base) * this.scale + this.offset;
-      const gray = Math.round(255 * Math.min(1, Math.max(0, (value - low) / width)));
-      this.table[index] = (0xff000000 | (gray << 16) | (gray << 8) | gray) >>> 0;
-    }
-    if (this.noValue !== null) this.table[this.noValue + this.base] = 0xff000000;
+  // Source value at a point, interpolated; null where there is none.
+  valueAround(point) {
+    const stored = sampleGrid(this.grid, point);
+    return Number.isNaN(stored) ? null : stored * this.scale + this.offset;
   }
 
-  paint(slice, width, level) {
-    const wanted = `${slice}/${width}/${level}`;
-    if (wanted === this.painted) return this.canvas;
-    this.setWindow(width, level);
+  sliceValues(slice) {
     const size = this.rows * this.columns;
-    const start = slice * size;
-    for (let i = 0; i < size; i++) this.pixels[i] = this.table[this.values[start + i] + this.base];
-    this.context.putImageData(this.image, 0, 0);
-    this.painted = wanted;
-    return this.canvas;
+    return this.values.subarray(slice * size, (slice + 1) * size);
+  }
+
+  number(value, digits = 0) {
+    if (this.scan.units === "a.u.") return String(Number(value.toPrecision(4))).replace("-", "−");
+    return signed(value, digits);
   }
 }
 
-// An overlay that paints its slices in color, its values (not its colors) interpolated to the slice's pixels.
-class OverlayRaster {
-  constructor({ header, values }, { slices, colormap }, volume) {
-    [this.count, this.rows, this.columns] = header.shape;
-    this.values = values;
-    this.indexOf = slices === null ? null : new Map(slices.map((slice, index) => [slice, index]));
+// An overlay's values on the grid of a source, and the color of each.
+class OverlayGrid {
+  constructor({ header, values }, { slices, colormap }, source) {
+    const [count, rows, columns] = header.shape;
+    const size = rows * columns;
+    const starts = new Int32Array(source.slices).fill(-1);
+    const indices = slices ?? Array.from({ length: count }, (_, slice) => slice);
+    indices.forEach((slice, index) => { starts[slice] = index * size; });
+    this.grid = makeGrid(source.frame, { values, rows, columns, starts });
     this.table = overlayTable(colormap);
-    this.canvas = makeCanvas(Math.max(volume.columns, this.columns), Math.max(volume.rows, this.rows));
-    this.context = this.canvas.getContext("2d");
-    this.painted = -1;
   }
 
-  mapOf(slice) {
-    const index = this.indexOf === null ? slice : this.indexOf.get(slice);
-    if (index === undefined || index >= this.count) return null;
-    return this.values.subarray(index * this.rows * this.columns, (index + 1) * this.rows * this.columns);
-  }
+  covers(slice) { return this.grid.starts[slice] >= 0; }
 
-  // The slice's map as a canvas, or null where the overlay has none.
-  paint(slice) {
-    const map = this.mapOf(slice);
-    if (map === null) return null;
-    if (slice === this.painted) return this.canvas;
-    const { width, height } = this.canvas;
-    const image = this.context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    const across = interpolation(width, this.columns);
-    const down = interpolation(height, this.rows);
-    for (let y = 0; y < height; y++) {
-      const upper = down.from[y] * this.columns;
-      const lower = down.to[y] * this.columns;
-      for (let x = 0; x < width; x++) {
-        const left = across.from[x];
-        const right = across.to[x];
-        const part = across.part[x];
-        const above = map[upper + left] + (map[upper + right] - map[upper + left]) * part;
-        const below = map[lower + left] + (map[lower + right] - map[lower + left]) * part;
-        pixels[y * width + x] = this.table[Math.round(above + (below - above) * down.part[y])];
-      }
-    }
-    this.context.putImageData(image, 0, 0);
-    this.painted = slice;
-    return this.canvas;
+  paint(plane, values, pixels) {
+    reslice(this.grid, plane, values);
+    for (let i = 0; i < pixels.length; i++) pixels[i] = values[i] === OUTSIDE ? 0 : this.table[values[i]];
   }
 }
 
-// Neighbors and weights for linear interpolation; the outer edges of both grids meet.
-function interpolation(wanted, given) {
-  const table = { from: new Int32Array(wanted), to: new Int32Array(wanted), part: new Float32Array(wanted) };
-  for (let i = 0; i < wanted; i++) {
-    const position = Math.min(Math.max(((i + 0.5) * given) / wanted - 0.5, 0), given - 1);
-    table.from[i] = Math.floor(position);
-    table.to[i] = Math.min(table.from[i] + 1, given - 1);
-    table.part[i] = position - table.from[i];
-  }
-  return table;
+function signed(value, digits = 1) {
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? (0).toFixed(digits) : text).replace("-", "−");
 }

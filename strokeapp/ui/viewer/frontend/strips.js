@@ -69,8 +69,3 @@ function stripTooltip(strips, slice, slices) {
   });
   return [`Slice ${slice + 1} of ${slices}`, ...numbers].join("\n");
 }
-
-function resizeCanvas(canvas, width, height, ratio) {
-  const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== wide || canvas.height !== tall) Object.assign(canvas, { width: wide, height: tall });
-}

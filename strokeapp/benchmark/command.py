@@ -1,0 +1,68 @@
+"""Run the benchmark and print a table per set of files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokeapp.benchmark.files import CASES, WARM_UP, Case
+from strokeapp.benchmark.measure import Measurement, measure
+from strokeapp.benchmark.readers import READERS
+
+OURS = "strokeapp"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="all unless given")
+    parser.add_argument("--repeats", type=int, default=3, help="each reader reads each case so often; the best counts")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every reader on every case."""
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; best of {args.repeats}\n", flush=True)
+    chosen = [case for case in CASES if not args.case or case.name in args.case]
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
+        warm = [_written(case, Path(root))[0] for case in WARM_UP]
+        for case in chosen:
+            folder, volume = _written(case, Path(root))
+            print(_table(case, folder, warm["JPEG" in case.text], volume, args.repeats), flush=True)
+    return 0
+
+
+def _written(case: Case, root: Path) -> tuple[Path, NDArray[np.int16]]:
+    folder, volume = root / case.name, case.volume()
+    folder.mkdir()
+    case.write(folder, volume)
+    return folder, volume
+
+
+def _table(case: Case, folder: Path, warm_up: Path, volume: NDArray[np.int16], repeats: int) -> str:
+    truth = int(volume.sum(dtype=np.int64)) - int(volume.min()) * volume.size
+    lines = [
+        f"### {case.text}\n",
+        "| reader | wall s | CPU s | times ours (CPU) | peak memory / volume | same voxels |",
+        "|---|---|---|---|---|---|",
+    ]
+    ours: Measurement | None = None
+    for name, reader in READERS.items():
+        if not reader.installed:
+            lines.append(f"| {name} | not installed | | | | |")
+            continue
+        found = measure(name, folder, warm_up, repeats=repeats)
+        ours = found if name == OURS else ours
+        lines.append(_row(name, found, ours or found, volume.nbytes, truth))
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, found: Measurement, ours: Measurement, volume_bytes: int, truth: int) -> str:
+    if found.failed:
+        return f"| {name} | failed: {found.failed} | | | | |"
+    share, times = found.peak_bytes / volume_bytes, found.cpu_seconds / max(ours.cpu_seconds, 1e-9)
+    same = "yes" if found.total == truth else "no"
+    return f"| {name} | {found.seconds:.2f} | {found.cpu_seconds:.2f} | {times:.1f} | {share:.1f} | {same} |"

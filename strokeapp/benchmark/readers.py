@@ -1,0 +1,101 @@
+"""Read a folder of one series into an array: this program, and what a user would pick instead."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def strokeapp_reader(folder: Path) -> NDArray:
+    """Read with this program: find the series, order, check and rescale it."""
+    from strokeapp.reading import load, open_inputs
+
+    with tempfile.TemporaryDirectory() as workspace:
+        return load(open_inputs([folder], workspace=Path(workspace)).series[0]).voxels
+
+
+def pydicom_numpy(folder: Path) -> NDArray:
+    """Read every file with pydicom, sort by position, stack."""
+    import pydicom
+
+    datasets = [pydicom.dcmread(path) for path in folder.iterdir()]
+    if len(datasets) == 1:
+        return datasets[0].pixel_array
+    datasets.sort(key=lambda dataset: float(dataset.ImagePositionPatient[2]))
+    slope, intercept = float(datasets[0].RescaleSlope), float(datasets[0].RescaleIntercept)
+    return (np.stack([dataset.pixel_array for dataset in datasets]) * slope + intercept).astype(np.int16)
+
+
+def simpleitk(folder: Path) -> NDArray:
+    """Read with ImageSeriesReader (a multi-frame file with ReadImage)."""
+    import SimpleITK
+
+    files = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
+    if len(files) == 1:
+        return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(files[0]))
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(files)
+    return SimpleITK.GetArrayFromImage(reader.Execute())
+
+
+def dicom2nifti_reader(folder: Path) -> NDArray:
+    """Convert to NIfTI, uncompressed, and read that."""
+    import dicom2nifti
+
+    with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(io.StringIO()):
+        dicom2nifti.convert_directory(str(folder), out, compression=False, reorient=False)
+        return _nifti(Path(out))
+
+
+def dcm2niix_reader(folder: Path) -> NDArray:
+    """Convert to NIfTI, uncompressed, in another program, and read that."""
+    import dcm2niix
+
+    with tempfile.TemporaryDirectory() as out:
+        command = [dcm2niix.bin, "-z", "n", "-b", "n", "-o", out, str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+        return _nifti(Path(out))
+
+
+def _nifti(folder: Path) -> NDArray:
+    import nibabel
+
+    files = sorted(folder.glob("*.nii"))
+    if not files:
+        raise ValueError("nothing was converted")
+    return np.array(nibabel.load(files[0]).dataobj).T
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Name a reader, the package it needs, and the function that reads a folder."""
+
+    name: str
+    package: str
+    read: Callable[[Path], NDArray]
+
+    @property
+    def installed(self) -> bool:
+        """Tell whether the package can be imported."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+READERS = {
+    reader.name: reader
+    for reader in (
+        Reader("strokeapp", "strokeapp", strokeapp_reader),
+        Reader("pydicom + numpy", "pydicom", pydicom_numpy),
+        Reader("SimpleITK", "SimpleITK", simpleitk),
+        Reader("dicom2nifti", "dicom2nifti", dicom2nifti_reader),
+        Reader("dcm2niix", "dcm2niix", dcm2niix_reader),
+    )
+}

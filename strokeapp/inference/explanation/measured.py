@@ -1,0 +1,130 @@
+"""Read what was measured of a network's explanations: which may be shown, and how often each points into the lesion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strokeapp.errors import ModelError
+from strokeapp.inference.explanation.registry import LESION_MAP, METHODS
+from strokeapp.types import Finding
+
+EXPLANATIONS = "explanations.json"
+"""Beside a network's card; written by ``python -m model_training explanations``."""
+ALL_SHUFFLED = "all"
+"""The last of the stages of shuffled weights."""
+FAR_BELOW = 0.1
+"""A hit rate lower than the lesion map's by this or more is said to be far below it."""
+LESIONS = {Finding.HEMORRHAGIC: "bleeds", Finding.ISCHEMIC: "infarcts"}
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Hold how often a method pointed into known lesions.
+
+    Args:
+        hits, images, patients: Counts.
+        low, high: 95 % interval of the hit rate, by resampling patients; nan where there is none.
+        row: Every figure that was measured.
+    """
+
+    hits: int
+    images: int
+    patients: int
+    low: float
+    high: float
+    row: Mapping[str, Any]
+
+    @property
+    def rate(self) -> float:
+        """Return the hit rate."""
+        return self.hits / self.images
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Hold what was measured of one network's explanations.
+
+    Args:
+        version: Of the network's recipe.
+        pointing: Per method name (the lesion map among them) and finding.
+        passed: Names of methods that change when the weights are shuffled.
+        shuffled: Per method name and finding, rank correlation with the explanation of the shuffled network.
+        default: Name of the method to start with.
+        protocol: How it was measured.
+    """
+
+    version: str
+    pointing: Mapping[tuple[str, Finding], Pointing]
+    passed: tuple[str, ...]
+    shuffled: Mapping[tuple[str, Finding], float]
+    default: str
+    protocol: Mapping[str, Any]
+
+    def of(self, method: str, finding: Finding) -> Pointing | None:
+        """Return a method's figures on a finding, or None where they were not measured."""
+        return self.pointing.get((method, finding))
+
+    def agreement(self, method: str, finding: Finding) -> float | None:
+        """Return how much of an explanation stays the same when all weights are shuffled, or None."""
+        return self.shuffled.get((method, finding))
+
+    def sentence(self, method: str, finding: Finding) -> str:
+        """Say how often a method points into the lesion, and whether the lesion map does so far more often."""
+        found = self.of(method, finding)
+        if found is None:
+            return f"Not measured on known {LESIONS[finding]}."
+        text = f"Points into the lesion in {found.hits} of {found.images} known {LESIONS[finding]}"
+        best = self.of(LESION_MAP.name, finding)
+        if best is not None and best.rate - found.rate >= FAR_BELOW:
+            return f"{text}: far below the lesion map's {best.rate:.0%}."
+        return f"{text}."
+
+
+def measured(folder: Path) -> Measured | None:
+    """Read what was measured of the network in a folder; None where nothing was.
+
+    Raises:
+        ModelError: The file is there but cannot be used.
+    """
+    path = folder / EXPLANATIONS
+    if not path.is_file():
+        return None
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        pointing = {(row["method"], Finding(row["finding"])): _pointing(row) for row in raw["rows"]}
+        passed = tuple(name for name in METHODS if raw["randomization"].get(name, {}).get("passed") is True)
+        return Measured(str(raw["version"]), pointing, passed, _shuffled(raw), str(raw["default"]), raw["protocol"])
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"What was measured of the explanations of {folder.name} cannot be read. Reinstall the application.",
+            detail=repr(error),
+        ) from error
+
+
+def _shuffled(raw: Mapping[str, Any]) -> dict[tuple[str, Finding], float]:
+    stages = ((name, row) for name, entry in raw["randomization"].items() for row in entry["stages"])
+    return {
+        (name, Finding(row["finding"])): float(row["rank_correlation"])
+        for name, row in stages
+        if row["stage"] == ALL_SHUFFLED
+    }
+
+
+def _pointing(row: Mapping[str, Any]) -> Pointing:
+    low, high = (float("nan") if row[name] is None else float(row[name]) for name in ("hit_low", "hit_high"))
+    return Pointing(int(row["hits"]), int(row["images"]), int(row["patients"]), low, high, row)
+
+
+def offered(found: Measured | None) -> tuple[str, ...]:
+    """Return the names of the methods to offer, the default first.
+
+    All of them where nothing was measured, for then nothing speaks against any; the page says that it was not.
+    """
+    if found is None:
+        return tuple(METHODS)
+    first = (found.default,) if found.default in found.passed else ()
+    return first + tuple(name for name in found.passed if name not in first)

@@ -1,0 +1,1 @@
+"""Keep what must outlive a session in a SQLite database under the data folder: reader studies and their answers."""

@@ -1,0 +1,78 @@
+"""Hold who is in a reader study in this browser session, and the case on show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from strokeapp.records.database import Database, open_database
+from strokeapp.records.reader_study import Access
+from strokeapp.ui.reader_study_case import OpenCase
+
+ACCESS = "_reader_study_access"
+NEW_CODES = "_reader_study_new_codes"
+CASE = "_reader_study_case"
+READING = "_reader_study_reading"
+VIEWER_KEY = "reader-study"
+
+
+@dataclass
+class CaseOnShow:
+    """Hold the case a reader is looking at.
+
+    Args:
+        slot_id: Of the reader's list.
+        case: Its files, opened.
+        opened_at: When its picture was put on show; None while it is loading.
+    """
+
+    slot_id: int
+    case: OpenCase
+    opened_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewCodes:
+    """Hold codes that are to be shown once.
+
+    Args:
+        lead: Of a new study, or None.
+        readers: Name and code.
+    """
+
+    lead: str | None
+    readers: dict[str, str]
+
+
+def database() -> Database:
+    """Return the database of the data folder."""
+    return open_database()
+
+
+def access() -> Access | None:
+    """Return whom this session has let in."""
+    return st.session_state.get(ACCESS)
+
+
+def let_in(who: Access) -> None:
+    """Let somebody in."""
+    leave()
+    st.session_state[ACCESS] = who
+
+
+def leave() -> None:
+    """Forget who was in, the codes on show and the open case."""
+    close_case()
+    for name in (ACCESS, NEW_CODES, READING):
+        st.session_state.pop(name, None)
+
+
+def close_case() -> None:
+    """Forget the case on show: its voxels, its files on disk, and what the viewer packed."""
+    shown: CaseOnShow | None = st.session_state.pop(CASE, None)
+    for name in [name for name in st.session_state if str(name).startswith(f"_viewer_cache_{VIEWER_KEY}")]:
+        del st.session_state[name]
+    if shown is not None:
+        shown.case.close()

@@ -1,0 +1,102 @@
+"""The explanations page without a browser: the measured table, and one slice under every method."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from factories_models import card_values, head_scan, install_network
+from streamlit.testing.v1 import AppTest
+
+from strokeapp.inference.classify import read_scan
+from strokeapp.inference.explanation.measured import EXPLANATIONS
+from strokeapp.inference.explanation.registry import METHODS
+from strokeapp.models.registry import Card
+from strokeapp.types import Reading
+from strokeapp.ui.guard import ENTERED
+from strokeapp.ui.state import KEY, OpenStudy
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def figures(finding: str = "ischemic") -> dict:
+    """Return two rows of figures of one finding, one method of which failed."""
+    common = {"finding": finding, "images": 50, "patients": 20, "hit_low": 0.7, "hit_high": 0.9, "iou": 0.25}
+    rows = [common | {"method": name, "hits": hits} for name, hits in (("LesionMap", 41), ("LayerGradCam", 39))]
+    rows.append(common | {"method": "GuidedGradCam", "hits": 30})
+    tested = {
+        name: {"passed": value < 0.5, "stages": [{"stage": "all", "finding": finding, "rank_correlation": value}]}
+        for name, value in (("LayerGradCam", 0.12), ("GuidedGradCam", 0.81))
+    }
+    protocol = {"max_rank_correlation": 0.5, "tolerance_px": 3.0, "picture_px": 192}
+    return {"version": "0.0.1", "default": "LayerGradCam", "protocol": protocol, "rows": rows, "randomization": tested}
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that runs the page with the given networks and open study."""
+
+    def run(*networks: Card, study: OpenStudy | None = None) -> AppTest:
+        monkeypatch.setattr("strokeapp.models.registry.installed", lambda: networks)
+        monkeypatch.setattr("strokeapp.ui.explanations_view.find", lambda _name: networks[0])
+        test = AppTest.from_file(str(REPOSITORY / "pages" / "explanations.py"), default_timeout=300)
+        test.session_state[ENTERED] = True
+        if study is not None:
+            test.session_state[KEY] = study
+        return test.run()
+
+    return run
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(item.value for item in (*app.caption, *app.info, *app.markdown, *app.error))
+
+
+def test_without_a_network_or_figures_the_page_says_so(page, tmp_path: Path) -> None:
+    app = page()
+    assert not app.exception and "No network is installed" in app.info[0].value
+    app = page(install_network(tmp_path))
+    assert not app.exception and "have not been measured" in app.info[0].value
+    assert "Open a study" in app.info[1].value
+
+
+def test_the_table_is_what_was_measured_for_the_findings_of_the_network(page, tmp_path: Path) -> None:
+    values = card_values()
+    only = values | {"findings": {"ischemic": values["findings"]["ischemic"]}}
+    card = install_network(tmp_path, values=only)
+    (card.folder / EXPLANATIONS).write_text(json.dumps(figures()))
+    app = page(card)
+    assert not app.exception
+    (table,) = (item.value for item in app.dataframe)
+    assert table["Method"].tolist() == ["Lesion map", "Grad-CAM (default)", "Guided Grad-CAM"]
+    assert table["Hits"].tolist()[0] == "41 of 50 (70%–90%)"
+    assert table["Shuffled weights"].tolist() == ["–", "0.12", "0.81"]
+    assert "Not offered" in words(app) and "Guided Grad-CAM" in words(app)
+
+
+def test_damaged_figures_are_told(page, tmp_path: Path) -> None:
+    card = install_network(tmp_path)
+    (card.folder / EXPLANATIONS).write_text("{}")
+    app = page(card)
+    assert not app.exception and "Reinstall" in app.error[0].value
+
+
+class Nothing:
+    """Stand in for what the page does not touch."""
+
+
+def test_one_slice_is_shown_under_every_method(page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card, scan = install_network(tmp_path), head_scan(slices=3)
+    monkeypatch.setattr("strokeapp.inference.classify.check", lambda _scan: None)
+    reading = read_scan(scan, folder=tmp_path)
+    assert isinstance(reading, Reading)
+    outcome = Nothing()
+    outcome.reading = reading
+    study = OpenStudy("toy", Nothing(), Nothing(), chosen="a", scan=("a", scan), outcomes={"a": outcome})
+    app = page(card, study=study)
+    next(button for button in app.button if button.label == "Explain with all methods").click().run()
+    assert not app.exception
+    shown = words(app)
+    assert all(f"**{method.title}**" in shown for method in METHODS.values())
+    assert "**Lesion map**" in shown and "**Slice**" in shown
