@@ -41,7 +41,7 @@ class LesionFacts:
         parts: Number of connected parts.
         side: Of the patient; of the picture where ``sure_side`` is false; None off the axial plane.
         sure_side: The scan claims a geometry, which tells the patient's side.
-        level_mm: From the lowest slice to the middle of the lesion along the slice normal; None without geometry.
+        level_mm: From the lowest slice to the middle of the largest part along the slice normal; None without geometry.
         level_share: The same as a share of the scan's length, or of its slices.
         volume_ml, diameter_mm: Of all parts together, and of the largest; None without geometry.
         inside, mirrored: Mean voxel value in the lesion and in its mirror image on the head's other side, each nan
@@ -84,10 +84,11 @@ class LesionFacts:
         return f"{text}, on the picture's {self.side.value}; the file does not tell which side of the patient that is."
 
     def _level(self) -> str:
+        middle = "Its middle lies" if self.parts == 1 else "The middle of the largest part lies"
         share = f"{self.level_share:.0%} of the way from the lowest slice to the highest"
         if self.level_mm is None:
-            return f"Its middle lies {share}." if np.isfinite(self.level_share) else ""
-        return f"Its middle lies {self.level_mm:.0f} mm above the lowest slice, {share}."
+            return f"{middle} {share}." if np.isfinite(self.level_share) else ""
+        return f"{middle} {self.level_mm:.0f} mm above the lowest slice, {share}."
 
     def _size(self) -> str:
         if self.volume_ml is None:

@@ -142,7 +142,8 @@ def _show_side_by_side(study: OpenStudy | None) -> None:
         st.info("Open a study on the Study page, a demonstration study for example, and read it; then come back.")
         return
     columns = st.columns(2)
-    finding = columns[0].selectbox("Finding", list(reading.findings), format_func=NAMES.get)
+    ranked = sorted(reading.findings, key=lambda f: reading.findings[f].probability, reverse=True)
+    finding = columns[0].selectbox("Finding", ranked, format_func=NAMES.get)
     best = top_slice(reading, finding)
     count = len(scan.voxels)
     index = columns[1].number_input("Slice", 1, count, best + 1, key=f"explanations-slice-{finding.value}") - 1
