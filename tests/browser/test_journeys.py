@@ -109,8 +109,17 @@ def test_demonstration_without_a_lesion_is_not_called_normal(page) -> None:
     assert "Not flagged is not normal" in text
 
 
-def test_flair_without_a_network_is_shown_but_not_read(page, screenshots: Path) -> None:
-    page.get_by_role("button", name="Open", exact=True).nth(4).click()
+def test_a_diffusion_study_is_read_for_infarcts_only(page, screenshots: Path) -> None:
+    page.get_by_role("button", name="Open", exact=True).nth(5).click()
+    page.get_by_role("button", name="Read this scan").click()
+    page.get_by_text("Ischemic stroke flagged").wait_for()
+    settled(page, "ready", "true")
+    assert "DWI slice network" in page.content() or "mr_dwi" in page.content()
+    page.screenshot(path=screenshots / "diffusion.png")
+
+
+def test_a_b0_series_is_shown_but_not_read(page, shared: Path, screenshots: Path) -> None:
+    upload(page, [shared / "cases" / "mr_dwi_skull_on_nifti" / "Subject01_b0.nii.gz"])
     page.get_by_role("button", name="Read this scan").click()
     page.get_by_text("No reading: abstained").wait_for()
     settled(page, "ready", "true")

@@ -23,7 +23,7 @@ def valid(tmp_path_factory):
 
 def test_the_seeds_are_valid(tmp_path, valid):
     refused = {seed.name for seed in valid if read_mutant(0, seed.name, seed.content, tmp_path).outcome != Outcome.READ}
-    assert refused == {"report.dcm", "private-sequence.dcm", "DICOMDIR", "directory.dcm"}  # no images
+    assert refused == {"report.dcm", "private-sequence.dcm", "no-meta.dcm", "DICOMDIR", "directory.dcm"}  # no images
 
 
 def test_shells_open_and_close_without_loss(valid):
