@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.inference.explanation.registry import METHODS
@@ -42,27 +43,31 @@ def show_study(study: OpenStudy) -> None:
 
 def _scan(study: OpenStudy, series: Series) -> Scan | None:
     """Return the chosen series' scan, loading it with progress; None, with the reason shown, if it cannot be."""
+    # The place of the progress bar is there in every run: what follows must not move, or the page shows the
+    # viewer of the run before beside the new one until the script ends.
+    slot = st.empty()
     if study.scan is not None and study.scan[0] == series.key:
         return study.scan[1]
     if not series.viewable:
         st.info(series.refusal.message if series.refusal else "This series holds no picture.")
         return None
-    scan = _load(series)
+    scan = _load(series, slot)
     if scan is not None:
         study.scan = (series.key, scan)
         study.overlays.clear()
     return scan
 
 
-def _load(series: Series) -> Scan | None:
-    bar = st.progress(0.0, "Loading the series")
+def _load(series: Series, slot: DeltaGenerator) -> Scan | None:
+    """Load with progress in a slot; the slot is empty afterwards, or says why there is no scan."""
+    slot.progress(0.0, "Loading the series")
     try:
-        return load(series, progress=lambda share, text: bar.progress(min(1.0, share), text))
+        scan = load(series, progress=lambda share, text: slot.progress(min(1.0, share), text))
     except StrokeAppError as error:
-        st.error(error.user_message)
+        slot.error(error.user_message)
         return None
-    finally:
-        bar.empty()
+    slot.empty()
+    return scan
 
 
 def _comparison(study: OpenStudy, series: Series) -> viewer.Comparison | None:
@@ -80,11 +85,12 @@ def _comparison(study: OpenStudy, series: Series) -> viewer.Comparison | None:
         label_visibility="collapsed",
         key=f"compare-{series.key}",
     )
+    slot = st.empty()
     if key is None:
         study.second = None
         return None
     if study.second is None or study.second[0] != key:
-        scan = _load(others[key])
+        scan = _load(others[key], slot)
         study.second = None if scan is None else (key, scan)
     return None if study.second is None else viewer.Comparison(study.second[1], same_frame(series, others[key]))
 
