@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 
@@ -95,3 +96,17 @@ class Viewer:
         x, y = self.place(voxel)
         script = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)"
         return self.active.locator(".image").evaluate(script, [int(x), int(y)])
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a CSS rgb() color (WCAG 2.1)."""
+    parts = [float(part) / 255 for part in re.findall(r"[\d.]+", color)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(viewer: Viewer) -> float:
+    """Return the contrast of the toolbar's text."""
+    colors = "(node) => { const style = getComputedStyle(node); return [style.color, style.backgroundColor]; }"
+    low, high = sorted(map(luminance, viewer.root.evaluate(colors)))
+    return (high + 0.05) / (low + 0.05)

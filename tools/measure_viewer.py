@@ -23,7 +23,13 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPT = REPOSITORY / "tests" / "browser" / "large_app.py"
-FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-gpu",
+)
 KEYS = """() => new Promise((done) => {
   const hidden = [...document.querySelectorAll("*")].map((node) => node.shadowRoot?.querySelector(".viewer"));
   const root = hidden.find(Boolean) ?? document.querySelector(".viewer");
@@ -147,6 +153,7 @@ def _measure_tab(chromium: str, address: str) -> None:
         page.get_by_text("Volume made").wait_for()
         memory = TabMemory(profile)
         memory.start()
+        page.wait_for_timeout(3000)  # a fresh profile is busy with itself at first
         start = time.perf_counter()
         page.get_by_role("button", name="Open").click()
         page.wait_for_selector('.viewer[data-ready="true"]')

@@ -129,7 +129,7 @@ def _overlays(study: OpenStudy, series: Series, reading: Reading | None) -> list
         overlays.append(viewer.Overlay(label, _pixels(study, series, item), (item.slice_index,), "viridis"))
     for volume in (volume for key, volume in study.volumes.values() if key == series.key):
         label = f"{METHODS[volume.method].title}, {NAMES[volume.finding].lower()}, all slices"
-        overlays.append(viewer.Overlay(label, volume.values, None, "viridis"))
+        overlays.append(viewer.Overlay(label, volume.values, None, "viridis", explains=True))
     return overlays
 
 

@@ -89,7 +89,9 @@ def test_demonstration_bleed_is_flagged_and_scrolling_is_silent(page, screenshot
     assert "flagged" in text and "Nothing flagged" not in text
     assert "SYNTHETIC" in page.locator(".viewer").inner_text().upper()
     settled(page, "ready", "true")
-    page.wait_for_load_state("networkidle")
+    # The page fetches parts of its own code while the script still runs; scrolling starts after that.
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    page.wait_for_timeout(1000)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     before = page.locator(".viewer").get_attribute("data-slice")

@@ -23,15 +23,15 @@ def unpack(blob: Blob) -> tuple[dict, np.ndarray]:
     assert blob.data[:4] == b"SAB1"
     length = int.from_bytes(blob.data[4:8], "little")
     header = json.loads(blob.data[8 : 8 + length])
-    planes, start = [], 8 + length
-    for size in header["parts"]:
-        planes.append(np.frombuffer(gzip.decompress(blob.data[start : start + size]), np.uint8))
-        start += size
-    assert start == len(blob.data)
-    octets = planes[0]
-    if header["dtype"] == "int16":
-        octets = (planes[0].astype(np.uint16) | (planes[1].astype(np.uint16) << 8)).view(np.int16)
-    return header, octets.reshape(header["shape"])
+    planes = np.zeros((2, int(np.prod(header["shape"]))), np.uint16)
+    at = 8 + length
+    for plane, start, size in header["parts"]:
+        piece = np.frombuffer(gzip.decompress(blob.data[at : at + size]), np.uint8)
+        planes[plane, start : start + len(piece)] = piece
+        at += size
+    assert at == len(blob.data)
+    values = planes[0] | (planes[1] << 8)
+    return header, values.astype(np.uint16).view(np.int16).astype(header["dtype"]).reshape(header["shape"])
 
 
 def scan(slices: int = 4, *, units: Units = Units.HU, **changes) -> Scan:
@@ -52,6 +52,14 @@ def test_integers_arrive_unchanged(dtype: type) -> None:
     voxels = np.random.default_rng(1).integers(0, 256, (3, 5, 7)).astype(dtype)
     header, arrived = unpack(pack_volume(voxels))
     np.testing.assert_array_equal(arrived * header["scale"] + header["offset"], voxels)
+
+
+def test_volume_of_several_streams_arrives_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strokeapp.ui.viewer.packing.PIECE", 50)
+    voxels = np.random.default_rng(6).integers(-2000, 3000, (3, 7, 11)).astype(np.int16)
+    header, arrived = unpack(pack_volume(voxels))
+    assert len(header["parts"]) == 2 * 5
+    np.testing.assert_array_equal(arrived, voxels)
 
 
 def test_extremes_of_int16_survive_the_byte_planes() -> None:
@@ -223,7 +231,10 @@ def test_preset_buttons_of_ct_say_width_and_level_and_those_of_mr_their_name() -
 
 def test_overlays_say_what_their_colors_mean() -> None:
     whole, single = Overlay("a", np.zeros((4, 2, 2), np.uint8)), Overlay("b", np.zeros((1, 2, 2), np.uint8), (2,))
+    volume = Overlay("c", np.zeros((4, 2, 2), np.uint8), explains=True)
     assert [describe_overlay(item, "x")["kind"] for item in (whole, single)] == ["map", "explanation"]
+    assert describe_overlay(volume, "x")["kind"] == "explanation"
+    assert describe_overlay(volume, "x")["quantity"] == "relative attribution"
     assert [describe_overlay(item, "x")["quantity"] for item in (whole, single)] == [
         "probability",
         "relative attribution",

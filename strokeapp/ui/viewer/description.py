@@ -48,7 +48,7 @@ def describe_comparison(comparison: Comparison, presets: Sequence[WindowPreset],
 def describe_overlay(overlay: Overlay, blob_id: str) -> dict[str, Any]:
     """Return an overlay's entry in the chooser."""
     indices = None if overlay.slice_indices is None else list(overlay.slice_indices)
-    quantity = overlay.quantity or ("probability" if indices is None else "relative attribution")
+    quantity = overlay.quantity or ("probability" if overlay.kind == "map" else "relative attribution")
     return {
         "label": overlay.label,
         "blob": blob_id,

@@ -25,8 +25,9 @@ class Overlay:
             first and last pixel meet the slice's edges), whatever its resolution.
         slice_indices: The slice each of the n maps belongs to; None = all slices in order.
         colormap: All are ordered in lightness, so that color vision is not needed.
-        quantity: What the values are, as written beside the color bar; "probability" for maps of all slices and
-            "relative attribution" for those of some, unless given.
+        quantity: What the values are, as written beside the color bar; "probability" for maps and "relative
+            attribution" for explanations, unless given.
+        explains: Whether this explains a reading; overlays of some slices always do.
     """
 
     label: str
@@ -34,11 +35,12 @@ class Overlay:
     slice_indices: tuple[int, ...] | None = None
     colormap: Colormap = "hot"
     quantity: str = ""
+    explains: bool = False
 
     @property
     def kind(self) -> Literal["map", "explanation"]:
-        """Tell maps of the whole series from explanations of single slices; one of each can be shown at a time."""
-        return "map" if self.slice_indices is None else "explanation"
+        """Tell maps of the whole series from explanations; one of each can be shown at a time."""
+        return "explanation" if self.explains or self.slice_indices is not None else "map"
 
 
 @dataclass(frozen=True)

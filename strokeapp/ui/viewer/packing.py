@@ -1,8 +1,9 @@
 """Pack arrays for the browser: deterministic bytes, so that equal content is sent once.
 
-A blob is the magic ``SAB1``, the header's length (uint32, little endian), a JSON header and gzip streams, whose
-lengths the header names under ``parts``. int16 values travel as two byte planes (all low bytes, then all high bytes),
-one stream each, packed side by side: a CT becomes a fifth smaller and packs faster than interleaved.
+A blob is the magic ``SAB1``, the header's length (uint32, little endian), a JSON header and gzip streams. int16
+values travel as two byte planes (all low bytes, then all high bytes): a CT becomes a fifth smaller and packs faster
+than interleaved. Large planes are cut into several streams, packed and inflated side by side; the header lists under
+``parts`` each stream's byte plane, its first value and its packed length.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from numpy.typing import NDArray
 from strokeapp.errors import LimitError, StrokeAppError
 
 MAGIC = b"SAB1"
+PIECE = 1 << 24
+"""Values of one gzip stream at most."""
+PACKERS = 4
+"""Threads that pack one volume; zlib runs outside the interpreter's lock."""
 NO_VALUE = -32768
 """Stored where a voxel is not a finite number; shown black, and as "no value" under the cursor."""
 
@@ -124,10 +129,15 @@ def pack_overlay(values: NDArray[np.uint8], *, max_bytes: int = 180_000_000) -> 
 def _pack(values: NDArray, extra: Mapping[str, object], *, max_bytes: int) -> Blob:
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
     octets = little.view(np.uint8).reshape(-1, little.dtype.itemsize)
-    planes = [np.ascontiguousarray(octets[:, index]) for index in range(little.dtype.itemsize)]
-    with ThreadPoolExecutor(len(planes)) as pool:
-        parts = list(pool.map(_gzip, planes))
-    header = {"dtype": values.dtype.name, "shape": list(values.shape), **extra, "parts": [len(part) for part in parts]}
+    pieces = [
+        (plane, start, np.ascontiguousarray(octets[start : start + PIECE, plane]))
+        for plane in range(little.dtype.itemsize)
+        for start in range(0, len(octets), PIECE)
+    ]
+    with ThreadPoolExecutor(PACKERS) as pool:
+        parts = list(pool.map(_gzip, [piece for _, _, piece in pieces]))
+    places = [[plane, start, len(part)] for (plane, start, _), part in zip(pieces, parts, strict=True)]
+    header = {"dtype": values.dtype.name, "shape": list(values.shape), **extra, "parts": places}
     encoded = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     # Content, not position in memory, names a blob: two scans can never be taken for each other. Packing is
     # deterministic, so the packed bytes stand for the content and are fewer to hash.

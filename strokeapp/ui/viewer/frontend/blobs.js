@@ -70,17 +70,17 @@ async function unpackBlob(bytes) {
     const count = header.shape.reduce((product, size) => product * size, 1);
     const values = header.dtype === "uint8" ? new Uint8Array(count) : new Int16Array(count);
     let from = 0;
-    for (const [plane, length] of header.parts.entries()) {
+    const jobs = header.parts.map(([plane, start, length]) => {
       const part = payload.subarray(from, from + length);
       from += length;
       // int16 comes as all low bytes, then all high bytes.
-      const found = await inflate(part, (piece, offset) => {
-        if (offset + piece.length > count) throw new Error("length");
-        if (plane === 0) values.set(piece, offset);
-        else for (let i = 0; i < piece.length; i++) values[offset + i] |= piece[i] << 8;
+      return inflate(part, (piece, offset) => {
+        if (start + offset + piece.length > count) throw new Error("length");
+        for (let i = 0, at = start + offset; i < piece.length; i++, at++) values[at] |= piece[i] << (8 * plane);
       });
-      if (found !== count) throw new Error("length");
-    }
+    });
+    const found = (await Promise.all(jobs)).reduce((sum, size) => sum + size, 0);
+    if (found !== count * values.BYTES_PER_ELEMENT) throw new Error("length");
     return { header, values };
   } catch (error) {
     throw new Error("The image data is damaged. Open the scan again.", { cause: error });

@@ -21,7 +21,8 @@ class Overlays {
   // Bring the choosers up to date with what Python offers; one just made for the slice on show was asked for.
   refresh(before, slice) {
     const known = new Set((before?.overlays ?? []).map(({ label }) => label));
-    const asked = this.offered.find((o) => before && !known.has(o.label) && o.slices?.includes(slice));
+    const fresh = this.offered.filter((o) => before && !known.has(o.label) && o.kind === "explanation");
+    const asked = fresh.find((o) => o.slices === null || o.slices.includes(slice));
     if (asked) this.chosen[asked.kind] = asked.label;
     const wanted = new Set(this.offered.map(({ blob }) => blob));
     for (const blob of [...this.loaded.keys()]) if (!wanted.has(blob)) this.loaded.delete(blob);
