@@ -61,7 +61,11 @@ def train_in_double(folder: Path, name: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BatchSource, "epoch", epoch_in_double)
         patch.setattr(loop, "build_network", lambda recipe: build(recipe).double())
-        patch.setattr(cross_validation, "predict_store", lambda network, *args: predict_store(network.float(), *args))
+        patch.setattr(
+            cross_validation,
+            "predict_store",
+            lambda network, *args, **options: predict_store(network.float(), *args, **options),
+        )
         patch.setattr(loop, "best_device", lambda: torch.device("cpu"))
         cross_validation.run_recipe(recipe, folder / "data" / "manifest.csv", folder / name, folds=[0])
 
