@@ -20,7 +20,6 @@ from model_training.recipe import Recipe
 from model_training.scalp import draw_scalp
 from model_training.transplant import Donor, cut_donors, lay_in
 from strokeapp.errors import ManifestError
-from strokeapp.imaging.network_input import leveled
 from strokeapp.imaging.normalize import standardize
 from strokeapp.models.slice_network import FINDINGS, SUBTYPES
 from strokeapp.types import Finding
@@ -104,7 +103,7 @@ class BatchSource:
         findings, subtypes = self.findings[rows].copy(), self.subtypes[rows].copy()
         known = self.store.mask_known[rows].copy()
         for i, row in enumerate(rows):
-            gray = leveled(self.store.gray[row] / np.float32(255), self.store.level[row], self.recipe.modality)
+            gray = self.store.leveled(row, self.recipe.modality)
             gray = self._heal(gray, i, rng, findings, masks)
             gray = self._transplant(gray, i, rng, findings, subtypes, masks, known)
             if rng.random() < self.recipe.augmentation.scalp:

@@ -12,8 +12,6 @@ from model_training.dataset import BatchSource
 from model_training.loop import Validation
 from model_training.loss import Targets, total_loss
 from model_training.recipe import Recipe
-from strokeapp.imaging.network_input import leveled
-from strokeapp.imaging.normalize import standardize
 from strokeapp.models.slice_network import SliceNetwork
 
 
@@ -66,8 +64,7 @@ def _chunks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
 def _loss(network: SliceNetwork, source: BatchSource, rows: NDArray[np.int64]) -> float:
     store, recipe = source.store, source.recipe
     device = next(network.parameters()).device
-    gray = np.stack([leveled(store.gray[r] / np.float32(255), store.level[r], recipe.modality) for r in rows])
-    pictures = torch.from_numpy(standardize(gray[:, None])).to(device, memory_format=torch.channels_last)
+    pictures = store.network_batch(rows, recipe.modality, device)
     known = (source.findings[rows], source.subtypes[rows], store.masks[rows].astype(np.float32), store.mask_known[rows])
     targets = Targets(*(torch.from_numpy(values).to(device) for values in known))
     weights = {"dense_weight": recipe.dense_weight, "subtype_weight": recipe.subtype_weight}

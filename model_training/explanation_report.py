@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from model_training.explanations import measure
-from model_training.package import load_recipe
+from model_training.runs import load_recipe
 from strokeapp.errors import RecipeError
 from strokeapp.inference.explanation.measured import ALL_SHUFFLED, EXPLANATIONS
 

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from model_training.cross_validation import FINAL
 from model_training.explanation_figures import fidelity_figures, place_figures, randomization_figures
-from model_training.package import load_recipe
 from model_training.recipe import Recipe
+from model_training.runs import load_recipe, read_rows, trained_network
 from strokeapp.errors import ModelError, RecipeError
 from strokeapp.imaging.network_input import leveled
 from strokeapp.imaging.normalize import standardize
@@ -81,13 +80,7 @@ class FoldNetworks:
         """
         if fold not in self._loaded:
             part = FINAL if fold < 0 else f"fold{fold}"
-            path = self.run / part / "checkpoint.pt"
-            if not path.is_file():
-                raise RecipeError(f"{part} of the run in {self.run} is not finished. Train it first.")
-            recipe = self.recipe
-            network = SliceNetwork(pooled=tuple(recipe.pooled), top_share=recipe.top_share, backbone=recipe.backbone)
-            network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu")["average"])
-            self._loaded[fold] = network.eval().requires_grad_(False)
+            self._loaded[fold] = trained_network(self.run, part, self.recipe)
         return self._loaded[fold]
 
     def groups(self, sample: Sample) -> Iterator[tuple[SliceNetwork, NDArray[np.int64]]]:
@@ -111,7 +104,7 @@ def draw_sample(run: Path, recipe: Recipe, finding: Finding, *, limit: int, seed
     """
     if not (run / "store.npz").is_file():
         raise RecipeError(f"{run} keeps no images (store.npz). Train the run again; it continues where it stopped.")
-    table = pd.read_csv(run / "rows.csv", dtype={"patient": str, "group": str}, keep_default_na=False)
+    table = read_rows(run)
     with np.load(run / "store.npz") as parts:
         masks = parts["masks"][:, FINDINGS.index(finding)]
         fitting = np.flatnonzero(masks.sum((1, 2)) >= MIN_PIXELS[finding])

@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from model_training.cross_validation import FINAL, load_store
 from model_training.image_store import ImageStore
+from model_training.package import collect
 from model_training.recipe import Recipe
+from model_training.runs import trained_network
 from strokeapp.errors import ModelError
-from strokeapp.imaging.network_input import leveled
-from strokeapp.imaging.normalize import standardize
 from strokeapp.inference.familiarity import FAMILIARITY, Familiarity, Measure, save_values
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.performance.curves import auc
@@ -42,8 +43,7 @@ def embed(
     network.eval()
     for first in range(0, len(rows), batch):
         chosen = rows[first : first + batch]
-        gray = np.stack([leveled(store.gray[r] / np.float32(255), store.level[r], recipe.modality) for r in chosen])
-        pictures = torch.from_numpy(standardize(gray[:, None])).to(device, memory_format=torch.channels_last)
+        pictures = store.network_batch(chosen, recipe.modality, device)
         parts.append(network(pictures).embedding.float().cpu().numpy())
     return np.concatenate(parts)
 
@@ -264,15 +264,12 @@ def fit_run(run: Path, folder: Path, images: Path, *, most: int = 600) -> Path:
     Raises:
         RecipeError: The run is not finished.
     """
-    from model_training.cross_validation import FINAL, load_store
-    from model_training.package import collect
-
     results = collect(run)
     recipe, fold = results.recipe, results.table["fold"].to_numpy()
     store = load_store(recipe, results.table, images, run)
     folds = [
         fit_familiarity(
-            _trained(run / f"fold{number}", recipe),
+            trained_network(run, f"fold{number}", recipe),
             store,
             np.flatnonzero((fold >= 0) & (fold != number)),
             recipe,
@@ -282,15 +279,6 @@ def fit_run(run: Path, folder: Path, images: Path, *, most: int = 600) -> Path:
         for number in range(recipe.folds)
     ]
     inner = np.flatnonzero(fold >= 0)
-    final = fit_familiarity(_trained(run / FINAL, recipe), store, inner, recipe, held=inner, most=most)
+    final = fit_familiarity(trained_network(run, FINAL, recipe), store, inner, recipe, held=inner, most=most)
     write_familiarity(with_threshold(final, folds), folder)
     return folder / FAMILIARITY
-
-
-def _trained(part: Path, recipe: Recipe) -> SliceNetwork:
-    from model_training.loop import build_network
-
-    network = build_network(recipe)
-    state = torch.load(part / "checkpoint.pt", weights_only=True, map_location="cpu")["average"]
-    network.load_state_dict(state)
-    return network.eval().to(memory_format=torch.channels_last)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 from tqdm import tqdm
 
 from model_training.clot import clot_inside_ring
@@ -17,7 +19,9 @@ from model_training.recipe import Recipe
 from strokeapp.errors import ManifestError
 from strokeapp.imaging.head_crop import crop
 from strokeapp.imaging.network_input import leveled, slice_input
+from strokeapp.imaging.normalize import standardize
 from strokeapp.models.slice_network import FINDINGS
+from strokeapp.types import Modality
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,15 @@ class ImageStore:
 
     def __len__(self) -> int:
         return len(self.gray)
+
+    def leveled(self, row: int, modality: Modality) -> NDArray[np.float32]:
+        """Return one image, (size, size), at its level."""
+        return leveled(self.gray[row] / np.float32(255), self.level[row], modality)
+
+    def network_batch(self, rows: NDArray[np.int64], modality: Modality, device: torch.device) -> Tensor:
+        """Return (rows, 1, size, size) as the slice network takes it, without augmentation."""
+        gray = standardize(np.stack([self.leveled(row, modality) for row in rows])[:, None])
+        return torch.from_numpy(gray).to(device, memory_format=torch.channels_last)
 
 
 def open_picture(path: Path) -> NDArray[np.float32]:

@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 from model_training.calibrate import STORED_DECIMALS, settle
 from model_training.card import build_card, complete_card
 from model_training.cross_validation import FINAL
-from model_training.manifest import LABELS, SUBTYPES
+from model_training.manifest import SUBTYPES
 from model_training.predict import dice
-from model_training.recipe import Recipe, recipe_from
-from strokeapp.errors import RecipeError
+from model_training.recipe import Recipe
+from model_training.runs import averaged_weights, load_recipe, read_rows, unfinished
 from strokeapp.inference.slices import calibrated
 from strokeapp.models.registry import CARD, PREDICTIONS, WEIGHTS, FindingSettings, sha256
 from strokeapp.models.slice_network import FINDINGS
@@ -46,14 +46,6 @@ class RunResults:
     seconds: dict[str, int]
 
 
-def load_recipe(run: Path) -> Recipe:
-    """Return the recipe a run was made with."""
-    try:
-        return recipe_from(json.loads((run / "recipe.json").read_text(encoding="utf-8")), "recipe.json")
-    except FileNotFoundError as error:
-        raise RecipeError(f"{run} holds no run. Train one first: python -m model_training train RECIPE.") from error
-
-
 def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     """Put the parts of a finished run together.
 
@@ -72,16 +64,14 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     if pooled is not None:
         recipe = dataclasses.replace(recipe, pooled=pooled)
     averaged = np.array([finding.value in recipe.pooled for finding in FINDINGS])
-    table = read_rows(run / "rows.csv")
+    table = read_rows(run)
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}
     fold = table["fold"].to_numpy()
     for part in [*(f"fold{number}" for number in range(recipe.folds)), FINAL]:
         path = run / part / "predictions.npz"
         if not path.is_file():
-            raise RecipeError(
-                f"{part} of the run in {run} is not finished. Train again; it continues where it stopped."
-            )
+            raise unfinished(run, part)
         with np.load(path) as values:
             rows = values["rows"]
             mine = fold[rows] == (int(part.removeprefix("fold")) if part != FINAL else -1)
@@ -89,12 +79,6 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
             overlap_dice[rows[mine]] = dice(values["overlap"])[mine]
         seconds[part] = json.loads((run / part / "facts.json").read_text(encoding="utf-8"))["training_seconds"]
     return RunResults(recipe, table, logits, overlap_dice, seconds)
-
-
-def read_rows(path: Path) -> pd.DataFrame:
-    """Read a run's rows: empty labels are not known, and a patient called "NA" stays who they are."""
-    text = dict.fromkeys(("path", "patient", "group", "split_group", "mask", "presumed", "age", "sex"), str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={name: [""] for name in LABELS})
 
 
 def settle_all(results: RunResults) -> dict[Finding, FindingSettings]:
@@ -149,7 +133,7 @@ def write_network(
     settings = settle_all(results)
     target = folder / results.recipe.name
     target.mkdir(parents=True, exist_ok=True)
-    state = torch.load(run / FINAL / "checkpoint.pt", weights_only=True, map_location="cpu")["average"]
+    state = averaged_weights(run, FINAL)
     tensors = {name: _half(name, value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
     save_file(tensors, target / WEIGHTS)
     predictions_table(results, settings).to_csv(target / PREDICTIONS, index=False)

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from model_training.image_store import ImageStore
 from model_training.recipe import Recipe
-from strokeapp.imaging.network_input import leveled
-from strokeapp.imaging.normalize import standardize
 from strokeapp.models.slice_network import SliceNetwork
 
 
@@ -50,10 +48,9 @@ def predict_store(
     parts: list[tuple[NDArray, ...]] = []
     for begin in range(0, len(rows), batch):
         chosen = rows[begin : begin + batch]
-        gray = np.stack([leveled(store.gray[r] / np.float32(255), store.level[r], recipe.modality) for r in chosen])
-        pictures = torch.from_numpy(standardize(gray[:, None])).to(device, memory_format=torch.channels_last)
+        pictures = store.network_batch(chosen, recipe.modality, device)
         output = network(pictures)
-        maps = torch.nn.functional.interpolate(output.maps, size=gray.shape[-2:], mode="bilinear").sigmoid() > cut
+        maps = torch.nn.functional.interpolate(output.maps, size=pictures.shape[-2:], mode="bilinear").sigmoid() > cut
         overlap = _overlap(maps.cpu().numpy(), store.masks[chosen], store.mask_known[chosen])
         logits = (output.findings, output.map_findings, output.subtypes)
         parts.append((*(value.float().cpu().numpy() for value in logits), overlap))

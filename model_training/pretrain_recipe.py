@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_training.settings import init_rule, known_settings, read_toml, require
 from strokeapp.errors import RecipeError
 from strokeapp.models.backbones import LITE0
 
@@ -57,23 +56,15 @@ def read_pretrain_recipe(path: Path) -> PretrainRecipe:
     Raises:
         RecipeError: The file is missing, is not TOML, or has unknown, missing or impossible settings.
     """
-    if not path.is_file():
-        raise RecipeError(f"There is no recipe at {path}. The shipped one is model_training/recipes/pretrain.toml.")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path.name} is not valid TOML: {error}.") from error
+    raw = read_toml(path, shipped="The shipped one is model_training/recipes/pretrain.toml.")
     return pretrain_recipe_from(raw, path.name)
 
 
 def pretrain_recipe_from(raw: dict[str, Any], source: str = "recipe") -> PretrainRecipe:
     """Build a checked pretraining recipe from plain values."""
-    known = {item.name for item in dataclasses.fields(PretrainRecipe)}
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise RecipeError(f"{source}: unknown settings {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+    values = known_settings(raw, PretrainRecipe, source)
     try:
-        recipe = PretrainRecipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+        recipe = PretrainRecipe(**values)
         _check(recipe, source)
     except TypeError as error:
         raise RecipeError(f"{source}: {error}.") from error
@@ -89,9 +80,5 @@ def _check(recipe: PretrainRecipe, source: str) -> None:
         "patch must be even and divide size": recipe.patch % 2 == 0 and recipe.size % max(1, recipe.patch) == 0,
         "hidden must lie in (0, 1)": 0 < recipe.hidden < 1,
         "ema must lie in [0, 1)": 0 <= recipe.ema < 1,
-        'init must be "imagenet", "scratch" or "pretrained:FILE"': recipe.init in ("imagenet", "scratch")
-        or recipe.init.startswith("pretrained:"),
     }
-    broken = [rule for rule, holds in rules.items() if not holds]
-    if broken:
-        raise RecipeError(f"{source}: {'; '.join(broken)}.")
+    require(rules | init_rule(recipe.init), source)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model_training.settings import init_rule, known_settings, read_toml, require
 from strokeapp.errors import RecipeError
 from strokeapp.types import Modality
 
@@ -134,22 +134,13 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: The file is missing, is not TOML, or has unknown, missing or impossible settings.
     """
-    if not path.is_file():
-        raise RecipeError(f"There is no recipe at {path}. Shipped recipes lie in model_training/recipes.")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path.name} is not valid TOML: {error}.") from error
+    raw = read_toml(path, shipped="Shipped recipes lie in model_training/recipes.")
     return recipe_from(raw, path.name)
 
 
 def recipe_from(raw: dict[str, Any], source: str = "recipe") -> Recipe:
     """Build a checked recipe from plain values (the inverse of ``dataclasses.asdict``)."""
-    known = {item.name for item in dataclasses.fields(Recipe)}
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise RecipeError(f"{source}: unknown settings {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+    values = known_settings(raw, Recipe, source)
     try:
         values["strata"] = tuple(Stratum(**item) for item in raw.get("strata", []))
         values["augmentation"] = Augmentation(**raw.get("augmentation", {}))
@@ -173,8 +164,6 @@ def _check(recipe: Recipe, source: str) -> None:
         "strata must not be empty and their datasets must be listed": bool(recipe.strata)
         and {stratum.dataset for stratum in recipe.strata} <= set(recipe.datasets),
         "shares of strata must be positive": all(stratum.share > 0 for stratum in recipe.strata),
-        'init must be "imagenet", "scratch" or "pretrained:FILE"': recipe.init in ("imagenet", "scratch")
-        or recipe.init.startswith("pretrained:"),
         "ema must lie in [0, 1)": 0 <= recipe.ema < 1,
         "layer_decay must lie in (0, 1]": 0 < recipe.layer_decay <= 1,
         "patience must not be negative, and needs at least 3 folds": recipe.patience == 0
@@ -184,6 +173,4 @@ def _check(recipe: Recipe, source: str) -> None:
         "findings must name ischemic or hemorrhagic": bool(recipe.findings)
         and set(recipe.findings) <= {"ischemic", "hemorrhagic"},
     }
-    broken = [rule for rule, holds in rules.items() if not holds]
-    if broken:
-        raise RecipeError(f"{source}: {'; '.join(broken)}.")
+    require(rules | init_rule(recipe.init), source)

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from model_training.cross_validation import load_store, recipe_rows, run_recipe
-from model_training.manifest import LABELS
 from model_training.recipe import Recipe
+from model_training.runs import read_rows
 from strokeapp.errors import RecipeError
 from strokeapp.inference.slices import sigmoid
 from strokeapp.models.slice_network import FINDINGS
@@ -108,7 +108,7 @@ def left_out_predictions(folder: Path, dataset: str) -> pd.DataFrame:
     part = folder / f"fold{HELD_FOLD}" / "predictions.npz"
     if not part.is_file():
         raise RecipeError(f"The run without {dataset} is not finished. Start leave-one-out again; it continues.")
-    table = read_rows(folder / "rows.csv")
+    table = read_rows(folder)
     with np.load(part) as values:
         rows, logits = values["rows"], values["findings"].astype(np.float64)
     table = table.iloc[rows].reset_index(drop=True)
@@ -116,14 +116,6 @@ def left_out_predictions(folder: Path, dataset: str) -> pd.DataFrame:
         table[f"{finding.value}_probability"] = sigmoid(logits[:, channel])
     table["kind"] = np.where(table["dataset"] == dataset, "left out", np.where(table["fold"] >= 0, "others", ""))
     return table[table["kind"] != ""].reset_index(drop=True)
-
-
-def read_rows(path: Path) -> pd.DataFrame:
-    """Read a run's rows; empty labels are not known, other cells are text."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for name in LABELS:
-        table[name] = pd.to_numeric(table[name].where(table[name] != ""))
-    return table.assign(fold=table["fold"].astype(int))
 
 
 def write_figures(out: Path, datasets: list[str]) -> pd.DataFrame:
@@ -154,7 +146,7 @@ def _figures(folder: Path, dataset: str) -> Iterator[dict]:
 
 
 def _learnt(folder: Path) -> pd.DataFrame:
-    table = read_rows(folder / "rows.csv")
+    table = read_rows(folder)
     return table[(table["fold"] >= 0) & (table["fold"] != HELD_FOLD)]
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from model_training.image_store import ImageStore
-from strokeapp.imaging.network_input import leveled
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.types import Finding, Modality
 
@@ -56,7 +55,7 @@ def cut_donors(store: ImageStore, rows: NDArray[np.int64], finding: Finding) -> 
     channel = FINDINGS.index(finding)
     donors = []
     for row in rows[store.masks[rows, channel].any((1, 2))]:
-        gray = leveled(store.gray[row] / np.float32(255), store.level[row], Modality.CT)
+        gray = store.leveled(row, Modality.CT)
         donor = cut_donor(gray, store.masks[row, channel], finding)
         if donor is not None:
             donors.append(donor)

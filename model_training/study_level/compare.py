@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_training.calibrate import Calibration, fit_calibration
 from model_training.image_store import ImageStore
-from model_training.package import load_recipe, read_rows
+from model_training.runs import load_recipe, read_rows
 from model_training.study_level.features import FoldFeatures, fold_features, volume_rows
 from model_training.study_level.recipe import Design, StudyRecipe
 from model_training.study_level.rules import REFERENCE, RULES, smoothed
@@ -55,7 +55,7 @@ def run_features(run: Path, datasets: tuple[str, ...]) -> tuple[pd.DataFrame, li
     Raises:
         RecipeError: The run lacks a part, or has no volumes.
     """
-    recipe, table = load_recipe(run), read_rows(run / "rows.csv")
+    recipe, table = load_recipe(run), read_rows(run)
     volumes = volume_rows(table, datasets)
     rows, fold = np.concatenate(volumes), table["fold"].to_numpy()
     stored: list[ImageStore] = []

@@ -15,11 +15,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model_training.image_store import ImageStore
-from model_training.loop import best_device, build_network
+from model_training.loop import best_device
 from model_training.recipe import Recipe
+from model_training.runs import CHECKPOINT, trained_network
 from strokeapp.errors import RecipeError
-from strokeapp.imaging.network_input import leveled
-from strokeapp.imaging.normalize import standardize
 from strokeapp.inference.evidence import EVIDENCE, slice_evidence
 from strokeapp.models.slice_network import SliceNetwork
 
@@ -73,12 +72,9 @@ def fold_network(run: Path, recipe: Recipe, fold: int) -> SliceNetwork:
     Raises:
         RecipeError: The fold was not trained.
     """
-    path = run / f"fold{fold}" / "checkpoint.pt"
-    if not path.is_file():
+    if not (run / f"fold{fold}" / CHECKPOINT).is_file():
         raise RecipeError(f"Fold {fold} of the run is not trained. Train again; it continues where it stopped.")
-    network = build_network(recipe)
-    network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu")["average"])
-    return network.eval().requires_grad_(False)
+    return trained_network(run, f"fold{fold}", recipe)
 
 
 def fold_features(
@@ -117,8 +113,7 @@ def extract(
     with _classifier_input(network) as seen:
         for begin in tqdm(range(0, len(rows), batch), desc=label, unit="batch", mininterval=5):
             chosen = rows[begin : begin + batch]
-            gray = np.stack([leveled(store.gray[r] / np.float32(255), store.level[r], recipe.modality) for r in chosen])
-            pictures = torch.from_numpy(standardize(gray[:, None])).to(device, memory_format=torch.channels_last)
+            pictures = store.network_batch(chosen, recipe.modality, device)
             output = network(pictures)
             # Half precision, as the app keeps its maps: the numbers must be the same on both sides.
             maps = output.maps.sigmoid().half().cpu().numpy()

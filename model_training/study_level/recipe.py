@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from model_training.settings import known_settings, read_toml, require
 from strokeapp.errors import RecipeError
 from strokeapp.models.slice_sequence import SequenceKind
 
@@ -72,21 +71,13 @@ def read_study_recipe(path: Path) -> StudyRecipe:
     Raises:
         RecipeError: The file is missing, is not TOML, or has unknown, missing or impossible settings.
     """
-    if not path.is_file():
-        raise RecipeError(f"There is no recipe at {path}. Shipped ones lie in model_training/recipes/study_level.")
-    try:
-        return study_recipe_from(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path.name} is not valid TOML: {error}.") from error
+    raw = read_toml(path, shipped="Shipped ones lie in model_training/recipes/study_level.")
+    return study_recipe_from(raw, path.name)
 
 
 def study_recipe_from(raw: dict[str, Any], source: str = "recipe") -> StudyRecipe:
     """Build a checked recipe from plain values."""
-    known = {item.name for item in dataclasses.fields(StudyRecipe)}
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise RecipeError(f"{source}: unknown settings {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+    values = known_settings(raw, StudyRecipe, source)
     try:
         values |= {"kind": SequenceKind(raw.get("kind", "")), "design": Design(raw.get("design", ""))}
         recipe = StudyRecipe(**values)
@@ -111,6 +102,4 @@ def _check(recipe: StudyRecipe, source: str) -> None:
         "learning_rate must be positive": recipe.learning_rate > 0,
         "seeds must be different and at least one": len(set(recipe.seeds)) == len(recipe.seeds) > 0,
     }
-    broken = [rule for rule, holds in rules.items() if not holds]
-    if broken:
-        raise RecipeError(f"{source}: {'; '.join(broken)}.")
+    require(rules, source)

@@ -13,7 +13,8 @@ from factories_training import toy_recipe, toy_table, write_toy_manifest
 
 from model_training import loop
 from model_training.cross_validation import recipe_rows, run_recipe
-from model_training.package import collect, read_rows, write_network
+from model_training.package import collect, write_network
+from model_training.runs import read_rows
 from strokeapp.errors import RecipeError
 from strokeapp.models.registry import choose, load_network, sha256
 from strokeapp.performance.predictions import read_predictions
@@ -102,7 +103,7 @@ def test_stored_predictions_are_what_the_performance_page_reads(shipped):
 def test_patients_keep_their_names(run, tmp_path):
     text = (run[2] / "rows.csv").read_text().replace("bleeds-0", "NA").replace("bleeds-1", "007")
     (tmp_path / "rows.csv").write_text(text)
-    assert list(read_rows(tmp_path / "rows.csv")["patient"].unique()[:2]) == ["NA", "007"]
+    assert list(read_rows(tmp_path)["patient"].unique()[:2]) == ["NA", "007"]
 
 
 def test_a_finished_part_is_not_trained_again(run, monkeypatch):

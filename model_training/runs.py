@@ -1,0 +1,73 @@
+"""Read what a run left in its folder: recipe, rows, trained networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from model_training.loop import build_network
+from model_training.manifest import LABELS
+from model_training.recipe import Recipe, recipe_from
+from strokeapp.errors import RecipeError
+from strokeapp.models.slice_network import SliceNetwork
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def load_recipe(run: Path) -> Recipe:
+    """Return the recipe a run was made with.
+
+    Raises:
+        RecipeError: The folder holds no run.
+    """
+    try:
+        return recipe_from(json.loads((run / "recipe.json").read_text(encoding="utf-8")), "recipe.json")
+    except FileNotFoundError as error:
+        raise RecipeError(f"{run} holds no run. Train one first: python -m model_training train RECIPE.") from error
+
+
+def read_rows(run: Path) -> pd.DataFrame:
+    """Return a run's rows: empty labels are not known, and a patient called "NA" stays who they are."""
+    text = dict.fromkeys(("path", "patient", "group", "split_group", "mask", "presumed", "age", "sex"), str)
+    return pd.read_csv(run / "rows.csv", dtype=text, keep_default_na=False, na_values={name: [""] for name in LABELS})
+
+
+def unfinished(run: Path, part: str) -> RecipeError:
+    """Return the error that says which part of a run is missing."""
+    return RecipeError(f"{part} of the run in {run} is not finished. Train again; it continues where it stopped.")
+
+
+def averaged_weights(run: Path, part: str) -> dict[str, Tensor]:
+    """Return the state of a part's averaged network.
+
+    Args:
+        run: Folder of the run.
+        part: fold0, … or final.
+
+    Raises:
+        RecipeError: That part is not trained.
+    """
+    path = run / part / CHECKPOINT
+    if not path.is_file():
+        raise unfinished(run, part)
+    return torch.load(path, weights_only=True, map_location="cpu")["average"]
+
+
+def trained_network(run: Path, part: str, recipe: Recipe) -> SliceNetwork:
+    """Return a part's averaged network, in evaluation mode and without gradients of its weights.
+
+    Args:
+        run: Folder of the run.
+        part: fold0, … or final.
+        recipe: Of the run.
+
+    Raises:
+        RecipeError: That part is not trained.
+    """
+    network = build_network(recipe)
+    network.load_state_dict(averaged_weights(run, part))
+    return network.eval().requires_grad_(False)
