@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -110,3 +112,32 @@ def contrast(viewer: Viewer) -> float:
     colors = "(node) => { const style = getComputedStyle(node); return [style.color, style.backgroundColor]; }"
     low, high = sorted(map(luminance, viewer.root.evaluate(colors)))
     return (high + 0.05) / (low + 0.05)
+
+
+@contextmanager
+def viewers(browser, address: str, *, height: int, patience: float) -> Iterator[Callable[..., Viewer]]:
+    """Give a function that opens the viewer of an app in a context of its own; the contexts are closed at the end.
+
+    Args:
+        browser: Of Playwright.
+        address: Of the app; ``base`` in a call stands for another.
+        height: Of the window, 1280 pixels wide, unless a call says otherwise.
+        patience: Milliseconds to wait for anything.
+    """
+    contexts = []
+
+    def opened(query: str = "", base: str = address, **options) -> Viewer:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": height}, **options})
+        contexts.append(context)
+        page, traffic = context.new_page(), Traffic()
+        page.set_default_timeout(patience)
+        traffic.watch(page)
+        page.goto(base + query)
+        page.wait_for_selector('.viewer[data-ready="true"]')
+        page.get_by_text("Event:").wait_for()
+        page.locator(".panel.active .image").focus()
+        return Viewer(page, traffic)
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,20 +132,29 @@ def brain_in_skull(
     return rule.diameter_mm[0] <= diameter <= rule.diameter_mm[1]
 
 
-def head_slices(scan: Scan, *, rule: SkullRule = RULE, most: int = 24) -> NDArray[np.bool_]:
-    """Return which slices of a CT or picture show a brain in a skull.
+def head_slices(
+    scan: Scan,
+    *,
+    rule: SkullRule | BrainRule = RULE,
+    shows: Callable[..., bool] = brain_in_skull,
+    most: int = 24,
+) -> NDArray[np.bool_]:
+    """Return which slices show a head; by default, a brain in a skull on CT or a picture.
 
     Args:
         scan: Axial.
         rule: Bounds.
+        shows: Judges one slice by the rule.
         most: Of a longer volume, this many evenly spaced slices are looked at.
     """
     window, spacing, count = gray_window(scan), scan.spacing_mm, len(scan.voxels)
     pixel = None if spacing is None else spacing[1:]
     chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    return np.array(
-        [brain_in_skull(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule) for i in chosen.tolist()]
-    )
+    return np.array([shows(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule) for i in chosen.tolist()])
+
+
+def _enough(passed: NDArray[np.bool_], rule: SkullRule | BrainRule) -> bool:
+    return bool(passed.sum() >= max(1.0, rule.least_slices * len(passed)))
 
 
 def check(scan: Scan, *, rule: SkullRule = RULE) -> Abstention | None:
@@ -164,7 +174,7 @@ def check(scan: Scan, *, rule: SkullRule = RULE) -> Abstention | None:
     if scan.modality is Modality.CT and scan.units is not Units.HU:
         return Abstention("no_hounsfield_units", "The CT values are not in Hounsfield units, so they cannot be read.")
     passed = head_slices(scan, rule=rule)
-    if passed.sum() >= max(1.0, rule.least_slices * len(passed)):
+    if _enough(passed, rule):
         return None
     what = "picture" if scan.modality is Modality.PICTURE else "CT"
     return Abstention(
@@ -173,13 +183,9 @@ def check(scan: Scan, *, rule: SkullRule = RULE) -> Abstention | None:
     )
 
 
-def _check_mr(scan: Scan, *, rule: BrainRule = BRAIN_RULE, most: int = 24) -> Abstention | None:
+def _check_mr(scan: Scan, *, rule: BrainRule = BRAIN_RULE) -> Abstention | None:
     """Return why an MR does not show a head on enough slices, or None."""
-    window, spacing, count = gray_window(scan), scan.spacing_mm, len(scan.voxels)
-    pixel = None if spacing is None else spacing[1:]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    passed = [brain_on_slice(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule) for i in chosen.tolist()]
-    if sum(passed) >= max(1.0, rule.least_slices * len(passed)):
+    if _enough(head_slices(scan, rule=rule, shows=brain_on_slice), rule):
         return None
     return Abstention(
         "not_a_head_mr", "This MR does not show a head on enough axial slices, so it is not read as a head MR."

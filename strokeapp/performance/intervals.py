@@ -146,6 +146,27 @@ def weighted_average_precision(labels: NDArray, scores: NDArray, weights: NDArra
     return ratio((positive * precision).sum(axis=1), true[:, -1])
 
 
+def _band(
+    rows_of: Callable[..., NDArray[np.float64]],
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    grid: NDArray,
+    *,
+    n: int,
+    level: float,
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bootstrap a pointwise band of the curves that ``rows_of`` draws, one row per resample it is defined for."""
+    labels, scores = checked(labels, scores)
+    codes, draws = patient_draws(groups, n=n, seed=seed)
+    curves = np.concatenate([rows_of(labels, scores, part[:, codes], grid) for part in _chunks(draws)])
+    if len(curves) < MIN_DEFINED * n:
+        return np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
+    low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
 def roc_band(
     labels: ArrayLike,
     scores: ArrayLike,
@@ -173,14 +194,7 @@ def roc_band(
     Raises:
         PerformanceError: As ``checked``.
     """
-    labels, scores = checked(labels, scores)
-    codes, draws = patient_draws(groups, n=n, seed=seed)
-    curves = [_roc_rows(labels, scores, part[:, codes], np.asarray(grid)) for part in _chunks(draws)]
-    sensitivity = np.concatenate(curves)
-    if len(sensitivity) < MIN_DEFINED * n:
-        return np.full(np.shape(grid), np.nan), np.full(np.shape(grid), np.nan)
-    low, high = np.quantile(sensitivity, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
+    return _band(_roc_rows, labels, scores, groups, np.asarray(grid), n=n, level=level, seed=seed)
 
 
 def precision_recall_band(
@@ -210,14 +224,7 @@ def precision_recall_band(
     Raises:
         PerformanceError: As ``checked``.
     """
-    labels, scores = checked(labels, scores)
-    codes, draws = patient_draws(groups, n=n, seed=seed)
-    curves = [_precision_rows(labels, scores, part[:, codes], np.asarray(grid)) for part in _chunks(draws)]
-    precision = np.concatenate(curves)
-    if len(precision) < MIN_DEFINED * n:
-        return np.full(np.shape(grid), np.nan), np.full(np.shape(grid), np.nan)
-    low, high = np.quantile(precision, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
+    return _band(_precision_rows, labels, scores, groups, np.asarray(grid), n=n, level=level, seed=seed)
 
 
 def _precision_rows(labels: NDArray, scores: NDArray, weights: NDArray, grid: NDArray) -> NDArray[np.float64]:

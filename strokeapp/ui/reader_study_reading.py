@@ -18,9 +18,10 @@ from strokeapp.records.study_repository import load_cases
 from strokeapp.types import Finding, Scan
 from strokeapp.ui import reader_study_state as state
 from strokeapp.ui import viewer
-from strokeapp.ui.reader_study_aid import aid_for_viewer, show_aid
+from strokeapp.ui.reader_study_aid import show_aid
 from strokeapp.ui.reader_study_case import open_case
 from strokeapp.ui.reader_study_words import CONFIDENCE_WORDS, way
+from strokeapp.ui.reading_layers import map_overlays, probability_strips
 from strokeapp.ui.series_list import facts, headline
 
 VIEWER_HEIGHT = 760
@@ -154,7 +155,8 @@ def _load(shown: state.CaseOnShow, key: str) -> Scan | None:
 
 def _show_picture(scan: Scan, shown: state.CaseOnShow, key: str, slot: Slot, result: NetworkResult | None) -> None:
     read_by_network = result is not None and result.reading is not None and key == shown.case.first
-    overlays, strips = aid_for_viewer(result.reading) if read_by_network else ((), ())
+    overlays = map_overlays(result.reading) if read_by_network else ()
+    strips = probability_strips(result.reading) if read_by_network else ()
     name = f"{state.VIEWER_KEY}-{slot.id}-{key}"
     try:
         viewer.show(scan, overlays=overlays, strips=strips, height=VIEWER_HEIGHT, explain=False, key=name)

@@ -12,16 +12,15 @@ from strokeapp.inference.explanation.registry import METHODS
 from strokeapp.inference.words import NAMES
 from strokeapp.reading import Series, load
 from strokeapp.reading.frame_of_reference import same_frame
-from strokeapp.types import Attribution, Finding, Reading, Scan
+from strokeapp.types import Attribution, Reading, Scan
 from strokeapp.ui import viewer
+from strokeapp.ui.reading_layers import map_overlays, probability_strips
 from strokeapp.ui.reading_panel import show_reading
 from strokeapp.ui.series_list import facts, headline, show_series
 from strokeapp.ui.state import OpenStudy
-from strokeapp.ui.theme import FINDING_COLORS
 from strokeapp.ui.why_panel import explain_slice, show_why
 
 VIEWER_HEIGHT = 820
-MAP_COLORS = {Finding.HEMORRHAGIC: "hot", Finding.ISCHEMIC: "cool"}
 
 
 def show_study(study: OpenStudy) -> None:
@@ -107,7 +106,7 @@ def _show_viewer(study: OpenStudy, series: Series, scan: Scan) -> viewer.ViewerE
                 scan,
                 second=second,
                 overlays=_overlays(study, series, reading),
-                strips=_strips(reading) if reading is not None and len(scan.voxels) > 1 else (),
+                strips=probability_strips(reading) if reading is not None else (),
                 height=VIEWER_HEIGHT,
                 explain=reading is not None,
                 key=f"viewer-{series.key}",
@@ -120,10 +119,7 @@ def _show_viewer(study: OpenStudy, series: Series, scan: Scan) -> viewer.ViewerE
 def _overlays(study: OpenStudy, series: Series, reading: Reading | None) -> list[viewer.Overlay]:
     if reading is None:
         return []
-    overlays = [
-        viewer.Overlay(f"{NAMES[finding]} map", values, None, MAP_COLORS[finding])
-        for finding, values in reading.lesion_maps.items()
-    ]
+    overlays = map_overlays(reading)
     for item in study.attributions.get(series.key, []):
         label = f"{METHODS[item.method].title}, {NAMES[item.finding].lower()}, slice {item.slice_index + 1}"
         overlays.append(viewer.Overlay(label, _pixels(study, series, item), (item.slice_index,), "viridis"))
@@ -138,18 +134,3 @@ def _pixels(study: OpenStudy, series: Series, item: Attribution) -> NDArray[np.u
     if key not in study.overlays:
         study.overlays[key] = np.rint(255 * item.values).astype(np.uint8)[None]
     return study.overlays[key]
-
-
-def _strips(reading: Reading) -> list[viewer.Strip]:
-    from strokeapp.models.registry import find
-
-    card = find(reading.model)
-    return [
-        viewer.Strip(
-            NAMES[finding],
-            tuple(getattr(item, finding.value) for item in reading.slices),
-            card.findings[finding].threshold,
-            FINDING_COLORS[finding],
-        )
-        for finding in reading.findings
-    ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from viewer_driver import Traffic, Viewer
+from viewer_driver import Viewer, viewers
 
 pytestmark = pytest.mark.browser
 
@@ -24,23 +24,8 @@ def address(serve: Callable[..., str]) -> str:
 
 @pytest.fixture
 def open_viewer(browser, address: str) -> Iterator[Callable[..., Viewer]]:
-    contexts = []
-
-    def opened(query: str = "", **options) -> Viewer:
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        contexts.append(context)
-        page, traffic = context.new_page(), Traffic()
-        page.set_default_timeout(PATIENCE)
-        traffic.watch(page)
-        page.goto(address + query)
-        page.wait_for_selector('.viewer[data-ready="true"]')
-        page.get_by_text("Event:").wait_for()
-        page.locator(".panel.active .image").focus()
-        return Viewer(page, traffic)
-
-    yield opened
-    for context in contexts:
-        context.close()
+    with viewers(browser, address, height=800, patience=PATIENCE) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from viewer_driver import Traffic, Viewer, contrast, luminance
+from viewer_driver import Viewer, contrast, luminance, viewers
 
 pytestmark = pytest.mark.browser
 
@@ -38,23 +38,8 @@ def address(serve: Callable[..., str]) -> str:
 
 @pytest.fixture
 def open_phantom(browser, address: str) -> Iterator[Callable[..., Viewer]]:
-    contexts = []
-
-    def opened(query: str = "", base: str = address, **options) -> Viewer:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        page, traffic = context.new_page(), Traffic()
-        page.set_default_timeout(PATIENCE)
-        traffic.watch(page)
-        page.goto(base + query)
-        page.wait_for_selector('.viewer[data-ready="true"]')
-        page.get_by_text("Event:").wait_for()
-        page.locator(".panel.active .image").focus()
-        return Viewer(page, traffic)
-
-    yield opened
-    for context in contexts:
-        context.close()
+    with viewers(browser, address, height=900, patience=PATIENCE) as opened:
+        yield opened
 
 
 def probe_mm(viewer: Viewer, panel: str) -> dict[str, float]:
