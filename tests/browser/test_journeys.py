@@ -68,6 +68,7 @@ def test_uploaded_ct_and_dwi_are_listed_read_and_explained(page, shared: Path, s
     upload(page, sorted(case.glob("*/*.dcm")))
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_text("2 series found").wait_for()
+    sidebar.get_by_text("MR DWI").wait_for()
     assert sidebar.get_by_text("CT NCCT").count() == 1
     assert sidebar.get_by_text("MR DWI").count() == 1
     settled(page, "ready", "true")
@@ -155,6 +156,7 @@ def test_zip_with_one_bad_file_still_opens_the_series(page, tmp_path: Path) -> N
     upload(page, [archive])
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_text("1 series found").wait_for()
+    sidebar.get_by_text("1 file not used").wait_for()
     assert sidebar.get_by_text("1 file not used").count() == 1
     page.get_by_role("button", name="Close study").click()
     page.get_by_text("Or open a demonstration study").wait_for()
