@@ -18,13 +18,16 @@ from model_training.dataset import BatchSource
 from model_training.duplicates import merge_groups
 from model_training.early_stopping import final_recipe, validation_fold, validation_loss
 from model_training.image_store import ImageStore, build_store
+from model_training.init import PART, PRETRAINED
 from model_training.known_copies import check_known_copies
 from model_training.loop import TrainingState, build_network, run_steps, train
 from model_training.manifest import read_manifest
 from model_training.predict import StorePredictions, predict_store
 from model_training.progress import RunClock
 from model_training.recipe import Recipe
+from model_training.runs import read_rows
 from model_training.splits import patient_folds
+from strokeapp.errors import RecipeError
 
 FINAL = "final"
 
@@ -49,7 +52,7 @@ def deal_folds(table: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
 def settled_folds(recipe: Recipe, table: pd.DataFrame, store: ImageStore, path: Path) -> pd.DataFrame:
     """Return the table with near-identical images of different patients in one fold, and write it.
 
-    A run that has begun keeps the folds it began with.
+    A run that has begun keeps the folds it began with; one that goes on from another run's parts takes that run's.
 
     Args:
         recipe: Settings.
@@ -61,13 +64,39 @@ def settled_folds(recipe: Recipe, table: pd.DataFrame, store: ImageStore, path: 
         begun = pd.read_csv(path, dtype={"path": str}, usecols=["path", "fold"], keep_default_na=False)
         if begun["path"].tolist() == table["path"].tolist():
             return table.assign(fold=begun["fold"].to_numpy())
-    if recipe.merge_duplicates:
+    inherited = inherited_folds(recipe, table)
+    if inherited is not None:
+        table = table.assign(fold=inherited)
+    elif recipe.merge_duplicates:
         merged, report = merge_groups(table, _reduced(store.gray))
         if report.joined:
             print(f"{len(report.pairs)} near-identical pairs of different patients; each pair shares a fold.")
         table = deal_folds(merged, recipe)
     table.to_csv(path, index=False)
     return table
+
+
+def inherited_folds(recipe: Recipe, table: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Return the folds of the run that a recipe goes on from, part by part; None where it begins anew.
+
+    Raises:
+        RecipeError: That run has other images or another number of folds, so that a part would be judged on
+            patients that its first weights have learnt from.
+    """
+    before, found, _ = recipe.init.removeprefix(PRETRAINED).partition(PART)
+    if not (recipe.init.startswith(PRETRAINED) and found):
+        return None
+    if not (Path(before) / "rows.csv").is_file():
+        raise RecipeError(f"{recipe.name} goes on from the run {before}, which is not there. Train that first.")
+    rows = read_rows(Path(before))
+    folds = table["path"].map(dict(zip(rows["path"], rows["fold"], strict=True)))
+    external = table["dataset"].isin(recipe.external)
+    if folds.isna().any() or rows["fold"].max() + 1 != recipe.folds or ((folds < 0) != external).any():
+        raise RecipeError(
+            f"{recipe.name} goes on from the folds of {before}, which was trained on other images or folds. "
+            "Give both recipes the same datasets, external and folds."
+        )
+    return folds.to_numpy(np.int64)
 
 
 def _reduced(gray: NDArray[np.uint8], *, side: int = 64, chunk: int = 512) -> NDArray[np.uint8]:

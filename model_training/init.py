@@ -17,6 +17,7 @@ from strokeapp.models.registry import sha256
 from strokeapp.models.slice_network import SliceNetwork
 
 PRETRAINED = "pretrained:"
+PART = "{part}"
 
 
 def initialize(network: SliceNetwork, init: str, *, part: str = "") -> None:
@@ -36,7 +37,7 @@ def initialize(network: SliceNetwork, init: str, *, part: str = "") -> None:
     if init == "scratch":
         return
     if init.startswith(PRETRAINED):
-        _from_file(network, Path(init.removeprefix(PRETRAINED).replace("{part}", part)))
+        _from_file(network, Path(init.removeprefix(PRETRAINED).replace(PART, part)))
         return
     if init != "imagenet":
         raise RecipeError(f'init must be "imagenet", "scratch" or "pretrained:FILE", not {init!r}.')
