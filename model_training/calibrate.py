@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from model_training.manifest import slice_positions, volume_names
+from strokeapp.inference.neighbors import with_neighbors
 from strokeapp.inference.pooling import study_logit
 from strokeapp.inference.slices import sigmoid
 from strokeapp.models.registry import FindingSettings
@@ -106,6 +108,19 @@ def simulated_studies(
     return np.array([study_logit(row) for row in drawn]), truth
 
 
+def heard(table: pd.DataFrame, logits: NDArray, weight: float) -> NDArray[np.float64]:
+    """Return logits in which a slice has heard its neighbors of the same volume, as the app reads them.
+
+    Args:
+        table: Rows with dataset, patient, modality, sequence and slice (empty: not part of a volume).
+        logits: (rows,) of one finding.
+        weight: Of a neighbor beside the slice's own 1.
+    """
+    if weight == 0:
+        return np.asarray(logits, np.float64)
+    return with_neighbors(logits, slice_positions(table), weight=weight, volumes=volume_names(table))
+
+
 def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
     points = choose_operating_points(labels.astype(int), np.round(probabilities, STORED_DECIMALS))
     balanced = float(points.balanced)
@@ -116,27 +131,32 @@ def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
     }
 
 
-def settle(table: pd.DataFrame, finding: Finding, logits: NDArray) -> FindingSettings:
+def settle(
+    table: pd.DataFrame, finding: Finding, logits: NDArray, *, neighbor_weight: float = 0.0
+) -> FindingSettings:
     """Return calibration and operating points of one finding, for slices and for studies.
 
     Args:
         table: Rows of the inner folds (not the external datasets).
         finding: Which.
-        logits: (rows,) out-of-fold.
+        logits: (rows,) out-of-fold, without neighbors.
+        neighbor_weight: See ``heard``.
     """
+    single = heard(table, logits, neighbor_weight)
     known = table[finding.value].notna().to_numpy()
     labels = table.loc[known, finding.value].to_numpy()
-    slices = fit_calibration(logits[known], labels)
-    studies = study_table(table, finding, logits)
+    slices = fit_calibration(single[known], labels)
+    studies = study_table(table, finding, single)
     pooled, truth = studies["logit"].to_numpy(), studies["label"].to_numpy()
     if min((truth == 1).sum(), (truth == 0).sum()) < LEAST_STUDIES:
-        pooled, truth = simulated_studies(logits[known], labels)
+        pooled, truth = simulated_studies(single[known], labels)
     whole = fit_calibration(pooled, truth)
     return FindingSettings(
         temperature=slices.temperature,
         shift=slices.shift,
-        operating_points=_points(labels, slices(logits[known])),
+        operating_points=_points(labels, slices(single[known])),
         study_temperature=whole.temperature,
         study_shift=whole.shift,
         study_operating_points=_points(truth, whole(pooled)),
+        neighbor_weight=neighbor_weight,
     )

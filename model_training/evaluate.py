@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model_training.image_store import open_picture
-from model_training.manifest import LABELS, read_manifest
+from model_training.manifest import LABELS, read_manifest, slice_positions, volume_names
 from strokeapp.errors import ManifestError, StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, slice_input
 from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, slab_gray
-from strokeapp.inference.slices import SliceOutputs, run_slices, slice_probabilities
+from strokeapp.inference.slices import SliceOutputs, heard_logits, run_slices, slice_probabilities
 from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, find, load_network
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.performance.summary import summarize, to_records
@@ -100,10 +100,11 @@ def evaluate(manifest: Path, out: Path, *, model: str = "auto", folder: Path = W
     for finding in FINDINGS:
         result[f"{finding.value}_probability"] = np.nan
     result["lesion_dice"], result["model"] = np.nan, ""
-    failures = 0
+    failures, logits = 0, np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     rows = list(table.itertuples())
     for first in tqdm(range(0, len(rows), CHUNK), desc="evaluate", unit="chunk", disable=len(rows) <= CHUNK):
-        failures += _chunk(rows[first : first + CHUNK], result, manifest.parent, model, folder)
+        failures += _chunk(rows[first : first + CHUNK], result, logits, manifest.parent, model, folder)
+    _judge(result, table, logits, folder)
     out.mkdir(parents=True, exist_ok=True)
     for name in LABELS:
         result[name] = result[name].astype("Int8")
@@ -112,8 +113,20 @@ def evaluate(manifest: Path, out: Path, *, model: str = "auto", folder: Path = W
     return result
 
 
-def _chunk(rows: list, result: pd.DataFrame, base: Path, model: str, folder: Path) -> int:
-    """Predict a chunk of rows into the table (in place); return how many could not be opened."""
+def _judge(result: pd.DataFrame, table: pd.DataFrame, logits: NDArray, folder: Path) -> None:
+    """Fill in the probabilities (in place), as the app has them: slices of a volume hear their neighbors."""
+    for name in set(result["model"]) - {""}:
+        rows = np.flatnonzero(result["model"] == name)
+        card, part = find(name.rpartition(" ")[0], folder), table.iloc[rows]
+        heard = heard_logits(logits[rows], card, slice_positions(part), volumes=volume_names(part))
+        for finding, values in slice_probabilities(heard, card).items():
+            result.loc[result.index[rows], f"{finding.value}_probability"] = np.round(values, 6)
+
+
+def _chunk(
+    rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: Path, model: str, folder: Path
+) -> int:
+    """Read a chunk of rows into the table and the logits (in place); return how many could not be opened."""
     groups: dict[str, list[tuple]] = {}
     cards: dict[str, Card] = {}
     failures = 0
@@ -133,16 +146,14 @@ def _chunk(rows: list, result: pd.DataFrame, base: Path, model: str, folder: Pat
     for name, members in groups.items():
         card = cards[name]
         outputs = run_slices(load_network(card), [item for _, item, _ in members], card.modality)
+        logits[[row.Index for row, _, _ in members]] = outputs.logits
         _fill(result, members, outputs, card, base)
     return failures
 
 
 def _fill(result: pd.DataFrame, members: list[tuple], outputs: SliceOutputs, card: Card, base: Path) -> None:
-    probabilities = slice_probabilities(outputs, card)
     for number, (row, item, shape) in enumerate(members):
         result.loc[row.Index, "model"] = f"{card.name} {card.version}"
-        for finding, values in probabilities.items():
-            result.loc[row.Index, f"{finding.value}_probability"] = round(float(values[number]), 6)
         if row.mask:
             result.loc[row.Index, "lesion_dice"] = _lesion_dice(row, item, shape, outputs.maps[number], card, base)
 

@@ -47,6 +47,16 @@ def read_manifest(path: Path) -> pd.DataFrame:
     return table
 
 
+def slice_positions(table: pd.DataFrame) -> pd.Series:
+    """Return (rows,) the place of every row within its volume; nan where it belongs to none."""
+    return pd.to_numeric(table["slice"], errors="coerce").where(table["patient"] != "")
+
+
+def volume_names(table: pd.DataFrame) -> pd.Series:
+    """Return (rows,) which volume a row belongs to: slices of one patient, source, modality and sequence."""
+    return table[["dataset", "patient", "modality", "sequence"]].astype(str).agg("|".join, axis=1)
+
+
 def _labels(column: pd.Series, file_name: str) -> pd.Series:
     values = pd.to_numeric(column.where(column != ""), errors="coerce")
     wrong = (column != "") & ~values.isin([0.0, 1.0])

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from model_training.calibrate import STORED_DECIMALS, settle
+from model_training.calibrate import STORED_DECIMALS, heard, settle
 from model_training.card import build_card, complete_card
 from model_training.cross_validation import FINAL
 from model_training.manifest import SUBTYPES
@@ -83,10 +83,15 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
 
 def settle_all(results: RunResults) -> dict[Finding, FindingSettings]:
     """Return calibration and operating points of every finding of the recipe."""
-    inner = (results.table["fold"] >= 0).to_numpy()
+    inner, weights = (results.table["fold"] >= 0).to_numpy(), results.recipe.neighbor_weight
     table = results.table[inner].reset_index(drop=True)
     return {
-        finding: settle(table, finding, results.logits[inner, FINDINGS.index(finding)])
+        finding: settle(
+            table,
+            finding,
+            results.logits[inner, FINDINGS.index(finding)],
+            neighbor_weight=weights.get(finding.value, 0.0),
+        )
         for finding in FINDINGS
         if finding.value in results.recipe.findings
     }
@@ -102,8 +107,8 @@ def predictions_table(results: RunResults, settings: dict[Finding, FindingSettin
     for name in ("presumed", "age", "sex"):
         out[name] = table[name]
     for finding, values in settings.items():
-        channel = FINDINGS.index(finding)
-        out[f"{finding.value}_probability"] = np.round(calibrated(results.logits[:, channel], values), STORED_DECIMALS)
+        logits = heard(table, results.logits[:, FINDINGS.index(finding)], values.neighbor_weight)
+        out[f"{finding.value}_probability"] = np.round(calibrated(logits, values), STORED_DECIMALS)
     drawn = results.recipe.mask_kinds
     channel_of = {name: FINDINGS.index(Finding(kind)) for name, kind in drawn.items() if kind in list(Finding)}
     columns = table["dataset"].map(channel_of)

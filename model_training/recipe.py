@@ -86,6 +86,7 @@ class Recipe:
         patience: Epochs without a better validation loss after which a cycle of training ends; 0 turns it off.
         compile: Whether the network is compiled before training.
         map_cut: Lesion-map probability from which a pixel counts as lesion.
+        neighbor_weight: Finding to what a neighboring slice adds to a slice's logit when a volume is read.
         merge_duplicates: Whether near-identical images of different patients share a fold.
     """
 
@@ -126,6 +127,7 @@ class Recipe:
     compile: bool = False
     map_cut: float = 0.5
     merge_duplicates: bool = True
+    neighbor_weight: dict[str, float] = field(default_factory=dict)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -169,6 +171,8 @@ def _check(recipe: Recipe, source: str) -> None:
         "patience must not be negative, and needs at least 3 folds": recipe.patience == 0
         or (recipe.patience > 0 and recipe.folds >= 3),
         "map_cut must lie in (0, 1)": 0 < recipe.map_cut < 1,
+        "neighbor_weight must name findings and lie in [0, 1]": set(recipe.neighbor_weight) <= set(recipe.findings)
+        and all(0 <= weight <= 1 for weight in recipe.neighbor_weight.values()),
         "compile must be true or false": isinstance(recipe.compile, bool),
         "findings must name ischemic or hemorrhagic": bool(recipe.findings)
         and set(recipe.findings) <= {"ischemic", "hemorrhagic"},

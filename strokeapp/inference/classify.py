@@ -13,7 +13,7 @@ from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.scan_input import ScanInput, scan_input
 from strokeapp.inference.familiarity import judge, load_familiarity
 from strokeapp.inference.pooling import study_logit
-from strokeapp.inference.slices import SliceOutputs, calibrated, run_slices, sigmoid, slice_probabilities
+from strokeapp.inference.slices import SliceOutputs, calibrated, heard_logits, run_slices, sigmoid, slice_probabilities
 from strokeapp.inference.suitability import check
 from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, load_network
 from strokeapp.models.slice_network import FINDINGS
@@ -101,16 +101,18 @@ def _assemble(
     seconds: Mapping[str, float],
     legible: NDArray[np.bool_],
 ) -> Reading:
-    per_slab = {
-        finding: np.where(legible, values, np.nan) for finding, values in slice_probabilities(outputs, card).items()
-    }
+    seen = np.flatnonzero(legible)
+    logits, per_slab = heard_logits(outputs.logits[seen], card, seen), {}
+    for finding, values in slice_probabilities(logits, card).items():
+        per_slab[finding] = np.full(len(legible), np.nan)
+        per_slab[finding][seen] = values
     slab_of = np.repeat(np.arange(len(prepared.slabs)), [s.last - s.first + 1 for s in prepared.slabs])
     per_slice = {finding: values[slab_of] for finding, values in per_slab.items()}
     slices = tuple(
         SliceReading(index, *(_at(per_slice.get(finding), index) for finding in FINDINGS))
         for index in range(len(scan.voxels))
     )
-    findings = {finding: _study(outputs.logits[legible], finding, card) for finding in card.findings}
+    findings = {finding: _study(logits, finding, card) for finding in card.findings}
     return Reading(card.name, card.version, findings, slices, maps, seconds)
 
 
@@ -134,7 +136,7 @@ def legible_slabs(scan: Scan, prepared: ScanInput, *, smallest_mm: float = SMALL
     return side >= smallest_mm if (side >= smallest_mm).any() else every
 
 
-def _study(slices: NDArray[np.float32], finding: Finding, card: Card) -> FindingResult:
+def _study(slices: NDArray[np.float64], finding: Finding, card: Card) -> FindingResult:
     """Judge a study from the (slices, 2) logits; a single slice is judged by its own calibration and threshold."""
     settings, logits = card.findings[finding], slices[:, FINDINGS.index(finding)]
     if len(logits) == 1:

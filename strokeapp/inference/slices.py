@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from strokeapp.imaging.network_input import SliceInput, network_batch
+from strokeapp.inference.neighbors import with_neighbors
 from strokeapp.models.registry import Card, FindingSettings
 from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 from strokeapp.types import Finding, Modality
@@ -54,7 +55,7 @@ def run_slices(
     return SliceOutputs(np.concatenate(logits), np.concatenate(maps), np.concatenate(embeddings))
 
 
-def calibrated(logits: NDArray[np.float32], settings: FindingSettings) -> NDArray[np.float64]:
+def calibrated(logits: NDArray[np.floating], settings: FindingSettings) -> NDArray[np.float64]:
     """Turn a finding's slice logits into probabilities (temperature and shift; Guo et al., ICML 2017)."""
     return sigmoid(logits.astype(np.float64) / settings.temperature + settings.shift)
 
@@ -64,9 +65,32 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return 0.5 * (1 + np.tanh(0.5 * z))
 
 
-def slice_probabilities(outputs: SliceOutputs, card: Card) -> dict[Finding, NDArray[np.float64]]:
-    """Return per finding of the card the calibrated probability of every slice."""
+def slice_probabilities(logits: NDArray[np.floating], card: Card) -> dict[Finding, NDArray[np.float64]]:
+    """Return per finding of the card the calibrated probability of every slice.
+
+    Args:
+        logits: (slices, 2) as ``heard_logits`` returns them.
+        card: Of the network that gave them.
+    """
     return {
-        finding: calibrated(outputs.logits[:, FINDINGS.index(finding)], settings)
+        finding: calibrated(logits[:, FINDINGS.index(finding)], settings)
         for finding, settings in card.findings.items()
     }
+
+
+def heard_logits(
+    logits: NDArray[np.float32], card: Card, positions: ArrayLike, *, volumes: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Return logits in which every slice has heard its neighbors, as far as the card says so.
+
+    Args:
+        logits: (slices, 2) as the network gives them, in the order of ``FINDINGS``.
+        card: Of the network.
+        positions, volumes: See ``with_neighbors``.
+    """
+    result = logits.astype(np.float64)
+    for finding, settings in card.findings.items():
+        channel = FINDINGS.index(finding)
+        weight = settings.neighbor_weight
+        result[:, channel] = with_neighbors(logits[:, channel], positions, weight=weight, volumes=volumes)
+    return result

@@ -31,6 +31,7 @@ class FindingSettings:
         operating_points: Name to threshold on the slice's probability.
         study_temperature, study_shift: The same for a study's pooled logit.
         study_operating_points: Name to threshold on the study's probability.
+        neighbor_weight: What a slice next to it adds to a slice's logit, beside its own 1.
     """
 
     temperature: float
@@ -39,6 +40,7 @@ class FindingSettings:
     study_temperature: float
     study_shift: float
     study_operating_points: Mapping[str, float]
+    neighbor_weight: float = 0.0
 
     @property
     def threshold(self) -> float:
