@@ -44,10 +44,15 @@ def _benchmark(args: argparse.Namespace) -> None:
 
 
 def _leave_one_out(args: argparse.Namespace) -> None:
+    from model_training.experiments import add_experiments
     from model_training.recipe import read_recipe
-    from model_training.sources_left_out import sources_left_out, table_text
+    from model_training.sources_left_out import as_experiments, sources_left_out, table_text
 
-    print(table_text(sources_left_out(read_recipe(args.recipe), args.manifest, args.out, datasets=args.datasets)))
+    recipe = read_recipe(args.recipe)
+    figures = sources_left_out(recipe, args.manifest, args.out, datasets=args.datasets)
+    if args.ship is not None:
+        add_experiments(args.ship, as_experiments(figures, recipe))
+    print(table_text(figures))
 
 
 def _package(args: argparse.Namespace) -> None:
@@ -133,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     left_out.add_argument("--dataset", nargs="*", dest="datasets", help="only these sources (all it learns from)")
     left_out.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
     left_out.add_argument("--out", type=Path, required=True, help="folder of the runs; continued if it exists")
+    left_out.add_argument("--ship", type=Path, help="folder of the shipped network whose card shall tell the figures")
     left_out.set_defaults(run=_leave_one_out)
     package = commands.add_parser("package", help="turn a finished run into a shipped network")
     package.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, e.g. runs/ct_slice")

@@ -131,9 +131,7 @@ def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
     }
 
 
-def settle(
-    table: pd.DataFrame, finding: Finding, logits: NDArray, *, neighbor_weight: float = 0.0
-) -> FindingSettings:
+def settle(table: pd.DataFrame, finding: Finding, logits: NDArray, *, neighbor_weight: float = 0.0) -> FindingSettings:
     """Return calibration and operating points of one finding, for slices and for studies.
 
     Args:

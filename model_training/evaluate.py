@@ -123,9 +123,7 @@ def _judge(result: pd.DataFrame, table: pd.DataFrame, logits: NDArray, folder: P
             result.loc[result.index[rows], f"{finding.value}_probability"] = np.round(values, 6)
 
 
-def _chunk(
-    rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: Path, model: str, folder: Path
-) -> int:
+def _chunk(rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: Path, model: str, folder: Path) -> int:
     """Read a chunk of rows into the table and the logits (in place); return how many could not be opened."""
     groups: dict[str, list[tuple]] = {}
     cards: dict[str, Card] = {}

@@ -12,6 +12,7 @@ from strokeapp.errors import ModelError
 EXPERIMENTS = "experiments.json"
 REQUIRED = ("name", "what", "figure")
 OPTIONAL = ("low", "high", "n")
+LEFT_OUT = "left_out"
 
 
 def read_experiments(folder: Path) -> list[dict[str, Any]]:
@@ -36,6 +37,23 @@ def read_experiments(folder: Path) -> list[dict[str, Any]]:
     if not isinstance(rows, list):
         raise ModelError(f"{EXPERIMENTS} of {folder.name} must be a list of rows.")
     return [_checked(row, number, folder.name) for number, row in enumerate(rows, start=1)]
+
+
+def add_experiments(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows into ``experiments.json``; rows of the same name are replaced.
+
+    Args:
+        folder: Of the network.
+        rows: As ``read_experiments`` returns them.
+
+    Raises:
+        ModelError: What is there is not such a file, or a row is not such a row.
+    """
+    fresh = [_checked(row, number, folder.name) for number, row in enumerate(rows, start=1)]
+    names = {row["name"] for row in fresh}
+    kept = [row for row in read_experiments(folder) if row["name"] not in names]
+    text = json.dumps([*kept, *fresh], indent=1, ensure_ascii=False)
+    (folder / EXPERIMENTS).write_text(text + "\n", encoding="utf-8")
 
 
 def _checked(row: Any, number: int, network: str) -> dict[str, Any]:

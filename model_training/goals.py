@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from model_training.calibrate import study_table
+from model_training.experiments import LEFT_OUT
 from strokeapp.models.registry import Card, FindingSettings
 from strokeapp.performance.calibration import EPSILON
 from strokeapp.performance.curves import auc
@@ -25,7 +26,6 @@ VOLUME_SLICES = 3
 """Images from which a patient counts as a volume, where the predictions do not tell slice numbers."""
 LEAST_LESION = 50
 """Pixels; the goal for lesion overlap on FLAIR counts lesions of this size and over."""
-LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from model_training.calibrate import heard
 from model_training.cross_validation import load_store, recipe_rows, run_recipe
+from model_training.experiments import LEFT_OUT
 from model_training.recipe import Recipe
-from model_training.runs import read_rows
+from model_training.runs import load_recipe, read_rows
 from strokeapp.errors import RecipeError
 from strokeapp.inference.slices import sigmoid
 from strokeapp.models.slice_network import FINDINGS
@@ -108,12 +110,13 @@ def left_out_predictions(folder: Path, dataset: str) -> pd.DataFrame:
     part = folder / f"fold{HELD_FOLD}" / "predictions.npz"
     if not part.is_file():
         raise RecipeError(f"The run without {dataset} is not finished. Start leave-one-out again; it continues.")
-    table = read_rows(folder)
+    table, recipe = read_rows(folder), load_recipe(folder)
     with np.load(part) as values:
         rows, logits = values["rows"], values["findings"].astype(np.float64)
     table = table.iloc[rows].reset_index(drop=True)
     for channel, finding in enumerate(FINDINGS):
-        table[f"{finding.value}_probability"] = sigmoid(logits[:, channel])
+        weight = recipe.neighbor_weight.get(finding.value, 0.0)
+        table[f"{finding.value}_probability"] = sigmoid(heard(table, logits[:, channel], weight))
     table["kind"] = np.where(table["dataset"] == dataset, "left out", np.where(table["fold"] >= 0, "others", ""))
     return table[table["kind"] != ""].reset_index(drop=True)
 
@@ -131,6 +134,23 @@ def write_figures(out: Path, datasets: list[str]) -> pd.DataFrame:
     figures = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS))
     (out / FIGURES).write_text(json.dumps(to_records(figures), indent=1) + "\n", encoding="utf-8")
     return figures
+
+
+def as_experiments(figures: pd.DataFrame, recipe: Recipe) -> list[dict]:
+    """Return the figures as rows of ``experiments.json``, presumed labels counted.
+
+    A source of one class is judged against the other class of the held fold of the others.
+    """
+    rows = []
+    for row in to_records(figures[figures["presumed"]]):
+        beside = "" if row["against"] == "itself" else ", against held-out images of the others"
+        rows.append({
+            "name": f"{LEFT_OUT}:{row['finding']}:{row['left_out']}",
+            "what": f"{row['finding']} AUC on {row['left_out']} by a network that never saw it{beside} "
+            f"({recipe.name}, {recipe.size} px, {recipe.epochs} epochs of {recipe.images_per_epoch:,})",
+            "figure": row["auc"], "low": row["auc_low"], "high": row["auc_high"], "n": row["images"],
+        })  # fmt: skip
+    return rows
 
 
 def _figures(folder: Path, dataset: str) -> Iterator[dict]:

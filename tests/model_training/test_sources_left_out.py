@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,8 +13,10 @@ from factories_training import toy_recipe, toy_table, write_toy_manifest
 
 from model_training import loop
 from model_training.cross_validation import recipe_rows
+from model_training.experiments import EXPERIMENTS, add_experiments, read_experiments
 from model_training.sources_left_out import (
     FIGURES,
+    as_experiments,
     left_out_predictions,
     sources_left_out,
     table_text,
@@ -49,6 +52,7 @@ def finished_run(folder, *, separate: float) -> pd.DataFrame:
     table = table.assign(hemorrhagic=np.nan, **dict.fromkeys(_subtypes(), np.nan))
     (folder / "fold0").mkdir(parents=True)
     table.to_csv(folder / "rows.csv", index=False)
+    (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(toy_recipe())), encoding="utf-8")
     held = np.flatnonzero(fold != 1)
     logits = np.zeros((len(held), 2), np.float32)
     logits[:, 1] = separate * label[held] + rng.normal(0, 0.1, len(held))
@@ -72,6 +76,19 @@ def test_one_class_is_judged_against_the_held_fold_of_the_others(tmp_path):
     assert not (~figures["presumed"]).any(), "without presumed zeros there is one class, and no figure"
     assert json.loads((tmp_path / FIGURES).read_text())[0]["left_out"] == "s"
     assert "| s | ischemic | others |" in table_text(figures)
+
+
+def test_figures_become_experiments_of_the_network_once(tmp_path):
+    finished_run(tmp_path / "s", separate=5.0)
+    rows = as_experiments(write_figures(tmp_path, ["s"]), toy_recipe())
+    assert [row["name"] for row in rows] == ["left_out:ischemic:s"] and rows[0]["figure"] == 1.0
+    assert "against held-out images of the others" in rows[0]["what"]
+    (tmp_path / EXPERIMENTS).write_text(json.dumps([{"name": "other", "what": "w", "figure": 0.5}]), encoding="utf-8")
+    add_experiments(tmp_path, rows)
+    add_experiments(tmp_path, [{**rows[0], "figure": 0.75}])
+    assert [(row["name"], row["figure"]) for row in read_experiments(tmp_path)] == [
+        ("other", 0.5), ("left_out:ischemic:s", 0.75),
+    ]  # fmt: skip
 
 
 def test_guessing_is_reported_as_guessing(tmp_path):
