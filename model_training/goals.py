@@ -18,6 +18,7 @@ from strokeapp.performance.curves import auc
 from strokeapp.performance.intervals import RESAMPLES, UNDEFINED, Interval, bootstrap_interval, weighted_auc
 from strokeapp.performance.paper import PAPER
 from strokeapp.performance.predictions import Sample, known, known_rows, patient_groups
+from strokeapp.performance.prevalence import predictive_values
 from strokeapp.performance.subgroups import LESION_PIXELS, mean_interval
 from strokeapp.performance.summary import NAN, summarize
 from strokeapp.types import Finding, Sequence
@@ -180,8 +181,20 @@ def _paper_goals(evidence: Evidence) -> Iterator[GoalRow]:
             continue
         row = chosen.iloc[0]
         for measure, value in printed.items():
-            found = Measured(row[measure], Interval(row[f"{measure}_low"], row[f"{measure}_high"]), int(row["images"]))
+            ends = Interval(row[f"{measure}_low"], row[f"{measure}_high"])
+            note = _at_equal_prevalence(row, measure)
+            found = Measured(row[measure], ends, int(row["images"]), note=note)
             yield GoalRow(f"{finding.value}, the paper's {measure}", value, found, strictly=True)
+
+
+def _at_equal_prevalence(row: pd.Series, measure: str) -> str:
+    """Tell a precision or F1 where half of the images have the finding: the paper does not state its share."""
+    if measure not in ("precision", "f1"):
+        return ""
+    share = row["positives"] / row["images"]
+    precision = predictive_values(row["recall"], row["specificity"], 0.5).positive
+    value = precision if measure == "precision" else 2 * precision * row["recall"] / (precision + row["recall"])
+    return f"{share:.0%} of these images have the finding; where half had it: {value:.3f}"
 
 
 def _calibration_goals(evidence: Evidence) -> Iterator[GoalRow]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from factories_models import SETTINGS, card_values, install_network
 from factories_training import write_manifest
-from sklearn.metrics import precision_score, roc_auc_score
+from sklearn.metrics import f1_score, precision_score, roc_auc_score
 
 from factories import make_picture
 from model_training.__main__ import main
@@ -148,6 +148,10 @@ def test_goals_are_measured_on_the_rows_they_name(done) -> None:
     scores = table["ischemic_probability"] >= done.findings[Finding.ISCHEMIC].threshold
     precision = rows["ischemic, the paper's precision"].measured.value
     assert precision == pytest.approx(precision_score(table["ischemic"], scores))
+    even = 1 / table.groupby("ischemic")["ischemic"].transform("size")
+    for measure, score in (("precision", precision_score), ("f1", f1_score)):
+        expected = score(table["ischemic"], scores, sample_weight=even)
+        assert rows[f"ischemic, the paper's {measure}"].measured.note.endswith(f"where half had it: {expected:.3f}")
     assert len([what for what in rows if "the paper's" in what]) == 10
 
 
