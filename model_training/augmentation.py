@@ -13,7 +13,9 @@ from strokeapp.imaging.normalize import BRAIN_GRAY
 
 POSES = ("rotation_degrees", "translation", "scale", "flip")
 """Settings that ``move`` obeys."""
-STYLES = ("contrast", "shift", "gamma", "blur", "low_resolution", "noise")
+CEILING = (0.5, 1.0)
+"""Leveled gray at which a narrow window ends, beside a brain of about 0.4; a bright infarct reaches 1.5."""
+STYLES = ("contrast", "shift", "gamma", "saturate", "blur", "low_resolution", "noise")
 """Settings that ``restyle`` obeys."""
 
 
@@ -84,6 +86,11 @@ def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) ->
     if settings.gamma > 0:
         exponent = _uniform(count, -settings.gamma, settings.gamma, generator).exp().view(-1, 1, 1, 1)
         gray = BRAIN_GRAY * (gray.clamp_min(0) / BRAIN_GRAY) ** exponent
+    if settings.saturate > 0:
+        narrow = torch.rand(count, generator=generator) < settings.saturate
+        ceiling = _uniform(count, *CEILING, generator)[narrow].view(-1, 1, 1, 1)
+        gray = gray.clone()
+        gray[narrow] = torch.minimum(gray[narrow], ceiling)
     air = (gray / 0.15).clamp(0, 1)
     gray = gray + ((gray - BRAIN_GRAY) * (factor - 1) + shift) * air
     blur = torch.rand(count, generator=generator) < settings.blur

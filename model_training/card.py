@@ -18,7 +18,10 @@ from model_training.claim import claim_items
 from model_training.experiments import read_experiments
 from model_training.goals import slice_logits
 from model_training.lesion_sizes import add_manifest_columns
+from model_training.init import PRETRAINED
 from model_training.limits import INTENDED_USE, limits_of
+from model_training.recipe import Recipe
+from model_training.runs import earlier_training
 from model_training.sources import SOURCES, TERMS
 from strokeapp import __version__
 from strokeapp.inference.slices import sigmoid
@@ -65,7 +68,7 @@ def build_card(
         "title": recipe.title,
         "modality": recipe.modality.value,
         "sequences": list(recipe.sequences),
-        "license": _license(sources, recipe.init),
+        "license": _license(sources, recipe),
         "input": {
             "size": recipe.size,
             "margin": recipe.margin,
@@ -106,6 +109,7 @@ def _training(results: RunResults, hardware: str) -> dict[str, Any]:
         "refinement": dataclasses.asdict(recipe.refinement) if recipe.refinement else None,
         "images_per_epoch": recipe.images_per_epoch,
         "init": recipe.init,
+        "earlier": earlier_training(recipe),
         "encoder_rate": recipe.encoder_rate,
         "layer_decay": recipe.layer_decay,
         "patience": recipe.patience,
@@ -128,13 +132,18 @@ def _sources(datasets: Sequence[str], table: pd.DataFrame) -> list[dict[str, Any
     ]
 
 
-def _license(sources: Sequence[Mapping[str, Any]], init: str) -> str:
+def _license(sources: Sequence[Mapping[str, Any]], recipe: Recipe) -> str:
     """Return the terms of the weights: the strictest of what they learnt from.
 
-    Weights that continue from a file may come from any set, and carry the strictest terms.
+    Weights that go on from a run carry that run's terms too; those that continue from any other file may come from
+    any set, and carry the strictest.
     """
-    free = all(item["terms"].startswith("CC") and "NC" not in item["terms"] for item in sources)
-    return SHARE_ALIKE if free and not init.startswith("pretrained:") else TERMS
+    before = earlier_training(recipe)
+    if recipe.init.startswith(PRETRAINED) and (before is None or before["init"].startswith(PRETRAINED)):
+        return TERMS
+    terms = [item["terms"] for item in sources]
+    terms += [SOURCES.get(name, {"terms": "not stated"})["terms"] for name in (before or {}).get("datasets", ())]
+    return SHARE_ALIKE if all(item.startswith("CC") and "NC" not in item for item in terms) else TERMS
 
 
 def complete_card(folder: Path, *, manifest: Path | None = None, n: int = RESAMPLES) -> Card:

@@ -17,7 +17,8 @@ INTENDED_USE = {
 COMMON = (
     "Research and demonstration only; not a medical device. Not flagged is not normal.",
     "Probabilities are calibrated to the mix of these sets, not to the prevalence of an emergency department.",
-    f"Slices are judged one by one; a study's probability is pooled from its {TOP_SLICES} highest slices.",
+    f"Slices are judged alone, or together with the slices next to them; no network sees a whole volume. A study's "
+    f"probability is pooled from its {TOP_SLICES} highest slices.",
 )
 
 BY_SEQUENCE = {

@@ -41,6 +41,7 @@ class Augmentation:
         heal: Probability that an infarct on MR is covered by the mirrored side, which makes a lesion-free slice.
         scalp: Probability that a brain-extracted MR slice receives a drawn skull and scalp.
         gamma: Largest logarithm, either way, of an exponent on gray.
+        saturate: Probability that the bright end is cut off, as in a window that is too narrow.
     """
 
     rotation_degrees: float = 20.0
@@ -58,6 +59,7 @@ class Augmentation:
     heal: float = 0.0
     scalp: float = 0.0
     gamma: float = 0.0
+    saturate: float = 0.0
 
 
 @dataclass(frozen=True)

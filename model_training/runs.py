@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from model_training.init import PART, PRETRAINED
 from model_training.loop import build_network
 from model_training.manifest import LABELS
 from model_training.recipe import Recipe, recipe_from
@@ -34,6 +36,37 @@ def read_rows(run: Path) -> pd.DataFrame:
     """Return a run's rows: empty labels are not known, and a patient called "NA" stays who they are."""
     text = dict.fromkeys(("path", "patient", "group", "split_group", "mask", "presumed", "age", "sex"), str)
     return pd.read_csv(run / "rows.csv", dtype=text, keep_default_na=False, na_values={name: [""] for name in LABELS})
+
+
+def earlier_training(recipe: Recipe) -> dict[str, Any] | None:
+    """Return what is to be told of the run whose weights a recipe goes on from; None where it begins anew.
+
+    Returns:
+        name, size, epochs, images_per_epoch, refinement_epochs, init, datasets (learnt from), same_part (whether
+        every part goes on from the same part of that run), and seconds per finished part. None also where the
+        weights are not a part of a run that is still there.
+    """
+    if not recipe.init.startswith(PRETRAINED):
+        return None
+    path = Path(recipe.init.removeprefix(PRETRAINED))
+    run = path.parent.parent
+    if not (run / "recipe.json").is_file():
+        return None
+    before = load_recipe(run)
+    facts = {
+        item.parent.name: json.loads(item.read_text(encoding="utf-8")) for item in sorted(run.glob("*/facts.json"))
+    }
+    return {
+        "name": before.name,
+        "size": before.size,
+        "epochs": before.epochs,
+        "images_per_epoch": before.images_per_epoch,
+        "refinement_epochs": before.refinement.epochs if before.refinement else 0,
+        "init": before.init,
+        "datasets": [name for name in before.datasets if name not in before.external],
+        "same_part": PART in path.parts,
+        "seconds": {part: values["training_seconds"] for part, values in facts.items()},
+    }
 
 
 def unfinished(run: Path, part: str) -> RecipeError:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from model_training.augmentation import affine_points, move, random_affine, restyle
+from model_training.augmentation import CEILING, affine_points, move, random_affine, restyle
 from model_training.recipe import Augmentation
 
 OFF = Augmentation(**{field.name: 0.0 for field in dataclasses.fields(Augmentation)})
@@ -94,3 +94,12 @@ def test_noise_in_air_is_a_tenth_of_that_in_tissue():
     difference = noisy - blob()
     inside, outside = difference[blob() > 0].std(), difference[blob() == 0].std()
     assert outside.item() == pytest.approx(inside.item() / 10, rel=0.2)
+
+
+def test_a_narrow_window_cuts_only_the_bright_end():
+    gray = torch.linspace(0, 1.5, 144).view(1, 1, 12, 12).repeat(40, 1, 1, 1)
+    cut = restyle(gray, dataclasses.replace(OFF, saturate=1.0), generator())
+    tops = cut.amax((1, 2, 3))
+    assert tops.min() >= CEILING[0] and tops.max() <= CEILING[1] and tops.std() > 0.05
+    assert torch.equal(cut, torch.minimum(gray, tops.view(-1, 1, 1, 1)))
+    assert torch.equal(restyle(gray, dataclasses.replace(OFF, saturate=0.0, contrast=0.0), generator()), gray)
