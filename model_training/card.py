@@ -17,8 +17,8 @@ from model_training.calibrate import fit_calibration
 from model_training.claim import claim_items
 from model_training.experiments import read_experiments
 from model_training.goals import slice_logits
-from model_training.lesion_sizes import add_manifest_columns
 from model_training.init import PRETRAINED
+from model_training.lesion_sizes import add_manifest_columns
 from model_training.limits import INTENDED_USE, limits_of
 from model_training.recipe import Recipe
 from model_training.runs import earlier_training

@@ -169,14 +169,23 @@ def _details(card: Card, training: Mapping[str, Any], network: Mapping[str, Any]
         f"the head with a margin of {margin} of its longer side,",
         "kind": str(network["kind"]),
         "parameters": f"{int(card.raw['weights']['parameters']):,}",
-        "start": _start(str(training["init"])),
+        "start": _start(training),
         "aids": f"Weights were averaged over steps (decay {training['ema']:g}); augmentation: "
         f"{_augmentation(training['augmentation'])}. Seed {training['seed']}.",
         "time": f"Training took {sum(training['seconds'].values()) / 3600:.1f} hours for all parts. ",
     }
 
 
-def _start(init: str) -> str:
+def _start(training: Mapping[str, Any]) -> str:
+    init, before = str(training["init"]), training.get("earlier")
+    if before:
+        which = "the same part" if before["same_part"] else "the final network"
+        more = f" and {before['refinement_epochs']} in a second cycle" if before["refinement_epochs"] else ""
+        return (
+            f"{which} of the run {before['name']} ({before['size']} × {before['size']} pixels, {before['epochs']} "
+            f"epochs{more} of {before['images_per_epoch']:,} images of {', '.join(before['datasets'])}, from "
+            f"{_start({'init': before['init']})})"
+        )
     plain = {"imagenet": "ImageNet weights in the encoder", "scratch": "random weights"}
     if init in plain:
         return plain[init]

@@ -103,7 +103,10 @@ class SliceNetwork(nn.Module):
             x: (batch, 1, rows, columns) network input as ``strokeapp.imaging`` makes it; sides divisible by 32.
         """
         deepest, features = self.decoded(x)
-        maps = self.lesion_head(features)
+        return self.judged(deepest, self.lesion_head(features))
+
+    def judged(self, deepest: Tensor, maps: Tensor) -> SliceOutput:
+        """Return all outputs from the encoder's deepest features and the lesion maps."""
         from_map = self.pool_scale * self._top_mean(maps) + self.pool_shift
         embedding = deepest.mean((2, 3))
         pooled = torch.cat([embedding, deepest.amax((2, 3))], dim=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from factories_models import SETTINGS, card_values, install_network
-from factories_training import write_manifest
+from factories_training import toy_recipe, write_manifest
 from sklearn.metrics import f1_score, precision_score, roc_auc_score
 
 from factories import make_picture
@@ -21,10 +22,12 @@ from model_training.experiments import EXPERIMENTS, read_experiments
 from model_training.goals import Evidence, GoalRow, Measured, goal_rows, slice_logits
 from model_training.limits import limits_of
 from model_training.reports import write_report
+from model_training.runs import earlier_training
 from model_training.sources import TERMS
 from strokeapp.errors import ManifestError, ModelError
 from strokeapp.inference.slices import calibrated
 from strokeapp.models.layers import count_layers
+from strokeapp.models.methods_text import _start
 from strokeapp.models.registry import load_network, read_card
 from strokeapp.performance.calibration import expected_calibration_error
 from strokeapp.performance.predictions import known, read_predictions
@@ -236,10 +239,28 @@ def test_limits_differ_by_sequence() -> None:
     assert len(limits_of(["DWI", "FLAIR"])) == len(texts["DWI"] | texts["FLAIR"])
 
 
-def test_weights_carry_the_strictest_terms() -> None:
+def test_weights_carry_the_strictest_terms(tmp_path) -> None:
     free, closed = {"terms": "CC BY-SA 4.0"}, {"terms": "none stated"}
-    assert _license([free], "imagenet") == SHARE_ALIKE
-    assert _license([free, closed], "imagenet") == _license([free], "pretrained:x") == TERMS
+    anew = toy_recipe(init="imagenet")
+    assert _license([free], anew) == SHARE_ALIKE
+    assert _license([free, closed], anew) == _license([free], toy_recipe(init="pretrained:x")) == TERMS
+    for datasets, terms in ((("soop_flair", "isles22_flair"), SHARE_ALIKE), (("soop_flair", "phe_sich"), TERMS)):
+        before = toy_recipe(init="imagenet", datasets=datasets, strata=[{"dataset": datasets[0], "share": 1.0}], external=())
+        (tmp_path / "recipe.json").write_text(json.dumps(asdict(before)), encoding="utf-8")
+        assert _license([free], toy_recipe(init=f"pretrained:{tmp_path}/final/checkpoint.pt")) == terms
+
+
+def test_what_a_network_goes_on_from_is_told_in_its_card_and_methods(tmp_path) -> None:
+    before = toy_recipe(name="first", init="imagenet", size=64, epochs=3)
+    (tmp_path / "recipe.json").write_text(json.dumps(asdict(before)), encoding="utf-8")
+    (tmp_path / "fold0").mkdir()
+    (tmp_path / "fold0" / "facts.json").write_text('{"training_seconds": 7}', encoding="utf-8")
+    after = toy_recipe(init=f"pretrained:{tmp_path}/{{part}}/checkpoint.pt")
+    told = earlier_training(after)
+    assert (told["name"], told["size"], told["epochs"], told["same_part"]) == ("first", 64, 3, True)
+    assert told["seconds"] == {"fold0": 7} and earlier_training(before) is None
+    sentence = _start({"init": after.init, "earlier": told})
+    assert "the same part of the run first (64 × 64 pixels, 3 epochs" in sentence and "ImageNet" in sentence
 
 
 @pytest.mark.parametrize(
