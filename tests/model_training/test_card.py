@@ -245,7 +245,8 @@ def test_weights_carry_the_strictest_terms(tmp_path) -> None:
     assert _license([free], anew) == SHARE_ALIKE
     assert _license([free, closed], anew) == _license([free], toy_recipe(init="pretrained:x")) == TERMS
     for datasets, terms in ((("soop_flair", "isles22_flair"), SHARE_ALIKE), (("soop_flair", "phe_sich"), TERMS)):
-        before = toy_recipe(init="imagenet", datasets=datasets, strata=[{"dataset": datasets[0], "share": 1.0}], external=())
+        only = [{"dataset": datasets[0], "share": 1.0}]
+        before = toy_recipe(init="imagenet", datasets=datasets, strata=only, external=())
         (tmp_path / "recipe.json").write_text(json.dumps(asdict(before)), encoding="utf-8")
         assert _license([free], toy_recipe(init=f"pretrained:{tmp_path}/final/checkpoint.pt")) == terms
 
