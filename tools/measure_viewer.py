@@ -1,9 +1,11 @@
-"""Measure how long a 512 × 512 × 240 volume takes to open in the viewer, and the memory of its tab.
+"""Measure opening and scrolling a 512 × 512 × 240 volume: the viewer beside st.image, px.imshow and NiiVue.
 
-    python tools/measure_viewer.py [--chromium PATH]
+    python tools/measure_viewer.py [--rounds 3] [--against OTHER_CHECKOUT] [--niivue WIDGET_JS] [--chromium PATH]
 
-Prints seconds from the click to the drawn slice, the processor seconds of packing, the memory of the tab's
-process (proportional set size, MB; at the peak and at rest), and the frames that 30 keys in a second show.
+Per round and contender: seconds from the click to the first slice and to the last, processor seconds of server and
+browser meanwhile, memory of the tab's process (proportional set size, MB; at the peak and at rest), and how many frames
+30 keys in a second show. Contenders alternate, so that a busy machine is busy for all of them. NiiVue comes out of
+the package ipyniivue and draws by WebGL in software here, as a headless Chromium has no graphics card.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,32 +22,29 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import viewer_contenders as contenders
+from viewer_contenders import Contender
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-SCRIPT = REPOSITORY / "tests" / "browser" / "large_app.py"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-)
-KEYS = """() => new Promise((done) => {
-  const hidden = [...document.querySelectorAll("*")].map((node) => node.shadowRoot?.querySelector(".viewer"));
-  const root = hidden.find(Boolean) ?? document.querySelector(".viewer");
-  const canvas = root.querySelector(".panel.active .image");
-  const frames = new Set();
-  let [pressed, running] = [0, true];
-  const watch = () => { frames.add(root.dataset.frames); if (running) requestAnimationFrame(watch); };
+SCRIPT = Path("tests") / "browser" / "large_app.py"
+FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+TICKS = os.sysconf("SC_CLK_TCK")
+COUNT_FRAMES = """() => {
+  globalThis.shownFrames = 0;
+  let before = %s;
+  const watch = () => {
+    const now = %s;
+    if (now && now !== before) globalThis.shownFrames += 1;
+    before = now || before;
+    requestAnimationFrame(watch);
+  };
   requestAnimationFrame(watch);
-  const timer = setInterval(() => {
-    canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true, composed: true }));
-    if (++pressed < 30) return;
-    clearInterval(timer);
-    setTimeout(() => { running = false; done(frames.size - 1); }, 100);
-  }, 1000 / 30);
-})"""
+}"""
+COLUMNS = ("first slice s", "last slice s", "processor s", "tab peak MB", "tab rest MB", "frames of 30 keys")
 
 
 class TabMemory(threading.Thread):
@@ -57,28 +57,33 @@ class TabMemory(threading.Thread):
     def run(self) -> None:
         """Sample until told to stop."""
         while self.running:
-            self.now = max((_pss(process) for process in _renderers(profile=self.profile)), default=0.0)
+            self.now = max((_pss(process) for process in _renderers(self.profile)), default=0.0)
             self.peak = max(self.peak, self.now)
             time.sleep(0.1)
 
 
-def _renderers(*, profile: str) -> list[Path]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue  # ended meanwhile
-        if b"--type=renderer" in command and _below(process, profile):
-            found.append(process)
-    return found
+def _renderers(profile: str) -> list[Path]:
+    return [process for process in _browser(profile) if b"--type=renderer" in _command(process)]
+
+
+def _browser(profile: str) -> list[Path]:
+    """Return every process of a browser; the one that draws WebGL in software is among them."""
+    chromes = [process for process in Path("/proc").glob("[0-9]*") if b"chrom" in _command(process)]
+    return [process for process in chromes if _below(process, profile)]
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""  # ended meanwhile
 
 
 def _below(process: Path, profile: str) -> bool:
     """Tell whether a process descends from the browser that uses a profile."""
     while process.name not in ("0", "1"):
         try:
-            if f"--user-data-dir={profile}".encode() in (process / "cmdline").read_bytes():
+            if f"--user-data-dir={profile}".encode() in _command(process):
                 return True
             status = (process / "stat").read_text()
         except OSError:
@@ -95,27 +100,100 @@ def _pss(process: Path) -> float:
     return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("Pss:")), 0.0)
 
 
+def _processor(processes: Sequence[Path]) -> float:
+    """Return the processor seconds of processes; those that ended count nothing."""
+    total = 0
+    for process in processes:
+        try:
+            fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # ended meanwhile
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
 def main() -> None:
-    """Serve, open, press keys, print."""
+    """Serve everything, measure in rounds, print a table of medians and ranges."""
+    options = _options()
+    _print_packing()
+    with ExitStack() as stack:
+        entered = _enter(stack, options)
+        measured: dict[str, list[list[float]]] = {contender.name: [] for contender, _ in entered}
+        for turn in range(options.rounds):
+            for contender, server in entered:
+                figures = _measure(contender, server=server, chromium=options.chromium)
+                measured[contender.name].append(figures)
+                print(f"round {turn + 1}, {contender.name}: {figures}", flush=True)
+    print(f"\n| way | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
+    for name, rounds in measured.items():
+        print(f"| {name} | {' | '.join(_summary(column) for column in zip(*rounds, strict=True))} |")
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
-    chromium = parser.parse_args().chromium
-    if chromium is None:
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--against", type=Path, help="another checkout, whose viewer is measured in alternation")
+    parser.add_argument("--niivue", type=Path, help="widget.js of ipyniivue, where the package is not installed")
+    parser.add_argument("--only", help="names of contenders, separated by commas")
+    options = parser.parse_args()
+    if options.chromium is None:
         sys.exit("No Chromium found; name one with --chromium.")
-    _measure_packing()
+    return options
+
+
+def _print_packing() -> None:
+    sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / SCRIPT.parent)]
+    from large_app import large_voxels
+
+    from strokeapp.ui.viewer.volume import PackedVolume
+
+    voxels = large_voxels()
+    wall, processor = time.perf_counter(), time.process_time()
+    volume = PackedVolume(voxels, first_slice=len(voxels) // 2)
+    size, first = 0, 0.0
+    for blob in volume.blocks():
+        first = first or time.perf_counter() - wall
+        size += len(blob.data)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"packing: first block after {first:.2f} s, all after {wall:.2f} s, {processor:.2f} s of processor")
+    print(f"sent once: {size / 1e6:.1f} MB in {len(volume.describe()['blocks'])} blocks")
+
+
+def _enter(stack: ExitStack, options: argparse.Namespace) -> list[tuple[Contender, Path | None]]:
+    """Start what serves the contenders; return them with the process of their server."""
+    entered: list[tuple[Contender, Path | None]] = []
+    address, process = stack.enter_context(_streamlit(REPOSITORY))
+    entered += [(make(address), process) for make in (contenders.viewer, contenders.image, contenders.chart)]
+    if options.against is not None:
+        address, process = stack.enter_context(_streamlit(options.against.resolve()))
+        entered.insert(1, (contenders.viewer(address, name="viewer before"), process))
+    script = contenders.niivue_script(options.niivue)
+    if script is None:
+        print("NiiVue is left out: pip install ipyniivue, or name its widget.js with --niivue.")
+    else:
+        entered.append((contenders.niivue(stack.enter_context(_niivue(script))), None))
+    wanted = None if options.only is None else options.only.split(",")
+    return [pair for pair in entered if wanted is None or pair[0].name in wanted]
+
+
+@contextmanager
+def _streamlit(repository: Path) -> Iterator[tuple[str, Path]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = ["--server.headless", "true", "--server.port", str(port), "--server.address", "127.0.0.1"]
+    flags = {"headless": "true", "port": str(port), "address": "127.0.0.1", "fileWatcherType": "none"}
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *options],
-        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "streamlit", "run", str(repository / SCRIPT)]
+        + [part for name, value in flags.items() for part in (f"--server.{name}", value)],
+        cwd=repository, env={**os.environ, "PYTHONPATH": str(repository)}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         _wait(port)
-        _measure_tab(chromium, f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}", Path("/proc") / str(server.pid)
     finally:
         server.terminate()
+        server.wait()
 
 
 def _wait(port: int, *, seconds: float = 120) -> None:
@@ -129,43 +207,76 @@ def _wait(port: int, *, seconds: float = 120) -> None:
     sys.exit("The server did not start.")
 
 
-def _measure_packing() -> None:
-    sys.path[:0] = [str(REPOSITORY), str(SCRIPT.parent)]
-    from large_app import large_scan
+@contextmanager
+def _niivue(script: str) -> Iterator[str]:
+    """Serve NiiVue and the volume as an unpacked NIfTI, which it opens fastest; writing it is not measured."""
+    import nibabel
+    import numpy as np
+    from large_app import large_voxels
 
-    from strokeapp.ui.viewer.packing import pack_volume
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "index.html").write_text(contenders.NIIVUE_PAGE, encoding="utf-8")
+        (folder / "niivue.js").write_text(script, encoding="utf-8")
+        affine = np.diag([-0.45, -0.45, 0.7, 1])
+        nibabel.save(nibabel.Nifti1Image(large_voxels().transpose(2, 1, 0), affine), folder / "volume.nii")
+        server, address = contenders.serve_folder(folder)
+        try:
+            yield address
+        finally:
+            server.shutdown()
 
-    voxels = large_scan().voxels
-    wall, processor = time.perf_counter(), time.process_time()
-    blob = pack_volume(voxels)
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    print(f"packing: {wall:.2f} s, {processor:.2f} s of processor; {len(blob.data) / 1e6:.1f} MB sent once")
 
-
-def _measure_tab(chromium: str, address: str) -> None:
+def _measure(contender: Contender, *, server: Path | None, chromium: str) -> list[float]:
+    """Open in a fresh browser, press 30 keys in a second; the figures in the order of ``COLUMNS``."""
     from playwright.sync_api import sync_playwright
 
+    flags = [*FLAGS, *(contender.flags or ("--disable-gpu",))]
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
-        context = playwright.chromium.launch_persistent_context(profile, executable_path=chromium, args=list(FLAGS))
+        context = playwright.chromium.launch_persistent_context(profile, executable_path=chromium, args=flags)
         context.set_default_timeout(300_000)
         page = context.pages[0]
-        page.goto(address)
-        page.get_by_text("Volume made").wait_for()
+        page.goto(contender.address)
+        page.wait_for_selector(contender.prepared)
         memory = TabMemory(profile)
         memory.start()
         page.wait_for_timeout(3000)  # a fresh profile is busy with itself at first
-        start = time.perf_counter()
+        processes = [*_browser(profile), *([server] if server else [])]
+        busy, start = _processor(processes), time.perf_counter()
         page.get_by_role("button", name="Open").click()
-        page.wait_for_selector('.viewer[data-ready="true"]')
-        print(f"click to drawn slice: {time.perf_counter() - start:.2f} s")
+        page.wait_for_function(contender.drawn)
+        first = time.perf_counter() - start
+        if contender.complete:
+            page.wait_for_function(contender.complete)
+        last = time.perf_counter() - start
+        busy = _processor(processes) - busy
         page.wait_for_timeout(3000)
-        print(f"tab: {memory.peak:.0f} MB at the peak, {memory.now:.0f} MB at rest")
-        print(f"30 keys in a second: {page.evaluate(KEYS)} frames in one panel")
-        page.keyboard.press("g")
-        page.wait_for_timeout(3000)
-        print(f"four panels: {page.evaluate(KEYS)} frames; tab {memory.now:.0f} MB")
+        frames = _scroll(page, contender)
         memory.running = False
         context.close()
+    nothing = float("nan")
+    return [first, last if contender.complete else nothing, busy, memory.peak, memory.now, frames]
+
+
+def _scroll(page, contender: Contender, *, keys: int = 30) -> int:
+    """Press keys for a second; return the number of frames that showed another slice."""
+    page.evaluate(f"{contender.focus}.focus()")
+    page.evaluate(COUNT_FRAMES % (contender.shown, contender.shown))
+    start = time.perf_counter()
+    for number in range(keys):
+        page.keyboard.press(contender.key)
+        page.wait_for_timeout(max(0.0, 1000 * (start + (number + 1) / keys - time.perf_counter())))
+    page.wait_for_timeout(200)
+    return page.evaluate("globalThis.shownFrames")
+
+
+def _summary(values: Sequence[float]) -> str:
+    """Return the median with the range, or a dash."""
+    if values[0] != values[0]:
+        return "–"
+    digits = 0 if max(values) >= 20 else 2
+    middle, low, high = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 if __name__ == "__main__":

@@ -249,6 +249,42 @@ def test_mr_in_source_units_with_its_own_windows_and_pixel_shape(open_viewer: Ca
     assert not viewer.root.get_by_role("button", name="Explain this slice").is_visible()
 
 
+def test_choosing_overlays_does_not_move_the_picture(viewer: Viewer) -> None:
+    for width in (1280, 1000, 820):
+        viewer.page.set_viewport_size({"width": width, "height": 800})
+        viewer.root.locator(".overlay-map").select_option(index=0)
+        viewer.settle()
+        before = viewer.root.locator(".panel.active .image").bounding_box()
+        viewer.root.locator(".overlay-map").select_option(label="Lesion map")
+        viewer.settle()
+        assert viewer.root.locator(".panel.active .image").bounding_box() == before
+
+
+def test_first_slices_are_shown_while_others_are_on_their_way(open_viewer: Callable[..., Viewer]) -> None:
+    viewer = open_viewer("/?arriving=2")
+    assert viewer.text(".arrival") == "Loading slices, 33 %"
+    assert viewer.slice == 5
+    viewer.hover(BOX)
+    assert viewer.text(".probe").startswith("5 HU")
+    viewer.press("End")
+    assert (viewer.text(".kind"), viewer.text(".probe")) == ("Axial, loading", "loading")
+    assert viewer.attribute("complete") == "false"
+    viewer.press("v")
+    viewer.root.get_by_text("still loading").wait_for()
+    viewer.page.get_by_role("button", name="More").click()
+    viewer.page.wait_for_selector('.viewer[data-complete="true"]')
+    assert viewer.slice == 23
+    viewer.settle()
+    assert viewer.text(".kind") == "Axial, acquired"
+    assert viewer.pixel(BOX) == pytest.approx([round(255 * 23 / 80)] * 3, abs=1)
+    assert not viewer.root.locator(".arrival").is_visible()
+    viewer.page.locator(".panel.active .image").focus()
+    viewer.press("c")
+    assert viewer.text(".kind") == "Coronal, interpolated"
+    viewer.press("a", "Home")
+    assert viewer.pixel(BOX) == pytest.approx([0] * 3, abs=1)
+
+
 def test_damaged_overlay_is_said_and_the_picture_stays(viewer: Viewer) -> None:
     # The page's own table of packed arrays is where the bytes of a broken transfer would stand.
     cut = """() => {

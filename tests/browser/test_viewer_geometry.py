@@ -14,7 +14,7 @@ from strokeapp.ui.viewer import assets
 
 pytestmark = pytest.mark.browser
 
-MODULES = ("vectors", "colormaps", "frame", "planes", "reslice", "projection", "raster", "measure")
+MODULES = ("vectors", "colormaps", "frame", "planes", "reslice", "projection", "raster", "source", "measure")
 SERIES = """
 // (slices, side, side) int16 whose voxels are a function of their place in the patient (LPS, mm).
 function series({ slices, gap, pixel, side, tilt = 0, uneven = false, jitter = 0, axes = [0, 1, 2] }, valueAt) {
@@ -37,9 +37,11 @@ function series({ slices, gap, pixel, side, tilt = 0, uneven = false, jitter = 0
       for (let c = 0; c < side; c++) values[i++] = Math.round(valueAt(frame.toPatient(k, r, c)));
     }
   }
-  const header = { shape: [slices, side, side], scale: 1, offset: 0, noValue: null };
+  const volume = { id: "made", dtype: "int16", shape: [slices, side, side], scale: 1, offset: 0, noValue: null };
   const scan = { geometry, presets: [{ width: 80, level: 40 }], units: "HU", title: "" };
-  return new Source({ header, values }, scan, "made");
+  const source = new Source(volume, scan);
+  source.accept(0, values);
+  return source;
 }
 function cut(source, axis, position) {
   const plane = cutPlane(source.frame, axis, position);

@@ -10,7 +10,7 @@ from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Scan, Sequen
 from strokeapp.ui import viewer
 from strokeapp.ui.viewer.assets import carrier_component, viewer_component
 from strokeapp.ui.viewer.description import describe_scan
-from strokeapp.ui.viewer.packing import pack_volume
+from strokeapp.ui.viewer.volume import PackedVolume
 
 SLICES, ROWS, COLUMNS = 24, 256, 256
 
@@ -82,15 +82,32 @@ def mr_scan() -> Scan:
 
 def show_broken(how: str) -> None:
     """Mount the viewer as a broken transfer would."""
-    blob = pack_volume(head())
+    volume = PackedVolume(head())
+    blob = next(volume.blocks())
     truncated = blob.data[: len(blob.data) // 2]
     description = describe_scan(scan(), CT_PRESETS)
-    data = {"key": "x", "height": 500, "volume": blob.id, "scan": description, "overlays": [], "strips": []}
+    data = {"key": "x", "height": 500, "volume": volume.describe(), "scan": description, "overlays": [], "strips": []}
     viewer_component()(key="x", data={} if how == "empty" else {**data, "initialSlice": 0})
     carrier_component()(key="y", data=truncated)
 
 
+def show_arriving(*, blocks: int) -> None:
+    """Mount the viewer with the first blocks of six; the others come when a button is pressed."""
+    volume = PackedVolume(head(), first_slice=5, block_voxels=4 * ROWS * COLUMNS)
+    description = describe_scan(scan(), CT_PRESETS)
+    data = {"key": "x", "height": 500, "volume": volume.describe(), "scan": description, "overlays": [], "strips": []}
+    viewer_component()(key="x", data={**data, "initialSlice": 5, "explain": False})
+    everything = st.button("More")
+    st.text("Event: none")
+    for number, blob in enumerate(volume.blocks()):
+        if everything or number < blocks:
+            carrier_component()(key=f"y{number}", data=blob.data)
+
+
 st.set_page_config(layout="wide")
+if "arriving" in st.query_params:
+    show_arriving(blocks=int(st.query_params["arriving"]))
+    st.stop()
 if "broken" in st.query_params:
     show_broken(st.query_params["broken"])
     st.stop()

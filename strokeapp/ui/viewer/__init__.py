@@ -7,7 +7,8 @@ address of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import streamlit as st
 
@@ -18,7 +19,8 @@ from strokeapp.ui.viewer.assets import carrier_component, viewer_component
 from strokeapp.ui.viewer.cache import RunCache
 from strokeapp.ui.viewer.description import describe_comparison, describe_overlay, describe_scan, describe_strip
 from strokeapp.ui.viewer.model import Comparison, Overlay, Strip, ViewerEvent, check_overlay, check_strip
-from strokeapp.ui.viewer.packing import Blob, pack_overlay, pack_volume
+from strokeapp.ui.viewer.packing import Blob, pack_overlay
+from strokeapp.ui.viewer.volume import PackedVolume
 
 __all__ = ["Comparison", "Overlay", "Strip", "ViewerEvent", "show"]
 
@@ -54,24 +56,25 @@ def show(
     """
     _check(scan, overlays, strips, initial_slice, height)
     cache = _session_cache(key)
-    volume, presets = _packed(cache, scan)
-    beside = None if second is None else _packed(cache, second.scan)
+    opens_with = len(scan.voxels) // 2 if initial_slice is None else initial_slice
+    volume, presets = _packed(cache, scan, first_slice=opens_with)
+    beside = None if second is None else _packed(cache, second.scan, first_slice=len(second.scan.voxels) // 2)
     packed = [cache.get(overlay.values, lambda values: (pack_overlay(values), ()))[0] for overlay in overlays]
     cache.finish_run()
     data = {
         "key": key,
         "height": height,
         "explain": explain,
-        "volume": volume.id,
+        "volume": volume.describe(),
         "scan": describe_scan(scan, presets),
         "overlays": [describe_overlay(overlay, blob.id) for overlay, blob in zip(overlays, packed, strict=True)],
-        "second": None if beside is None else describe_comparison(second, beside[1], beside[0].id),
+        "second": None if beside is None else describe_comparison(second, beside[1], beside[0].describe()),
         "strips": [describe_strip(strip) for strip in strips],
-        "initialSlice": len(scan.voxels) // 2 if initial_slice is None else initial_slice,
+        "initialSlice": opens_with,
     }
     with st.container(gap=None):
         result = viewer_component()(key=key, data=data, on_explain_change=_nothing)
-        _carry([volume, *packed, *([] if beside is None else [beside[0]])], key=key)
+        _carry(chain(volume.blocks(), packed, () if beside is None else beside[0].blocks()), key=key)
     return _event(result.explain, slices=len(scan.voxels))
 
 
@@ -92,8 +95,8 @@ def _check(
         )
 
 
-def _packed(cache: RunCache, scan: Scan) -> tuple[Blob, tuple[WindowPreset, ...]]:
-    return cache.get(scan.voxels, lambda voxels: (pack_volume(voxels), presets_for(scan)))
+def _packed(cache: RunCache, scan: Scan, *, first_slice: int) -> tuple[PackedVolume, tuple[WindowPreset, ...]]:
+    return cache.get(scan.voxels, lambda voxels: (PackedVolume(voxels, first_slice=first_slice), presets_for(scan)))
 
 
 def _session_cache(key: str) -> RunCache:
@@ -103,9 +106,12 @@ def _session_cache(key: str) -> RunCache:
     return st.session_state[name]
 
 
-def _carry(blobs: Sequence[Blob], *, key: str) -> None:
-    for blob in {blob.id: blob for blob in blobs}.values():
-        carrier_component()(key=f"{key}_blob_{blob.id}", data=blob.data)
+def _carry(blobs: Iterable[Blob], *, key: str) -> None:
+    carried: set[str] = set()
+    for blob in blobs:
+        if blob.id not in carried:
+            carrier_component()(key=f"{key}_blob_{blob.id}", data=blob.data)
+        carried.add(blob.id)
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ _FRONTEND = Path(__file__).parent / "frontend"
 _CARRIER = ("blobs.js", "carrier.js")
 _VIEWER = (
     "blobs.js",
+    "unpacking.js",
     "vectors.js",
     "colormaps.js",
     "frame.js",
@@ -24,6 +25,8 @@ _VIEWER = (
     "reslice.js",
     "projection.js",
     "raster.js",
+    "source.js",
+    "arrival.js",
     "strips.js",
     "measure.js",
     "measuring.js",

@@ -36,10 +36,12 @@ def describe_geometry(geometry: Geometry) -> dict[str, Any]:
     }
 
 
-def describe_comparison(comparison: Comparison, presets: Sequence[WindowPreset], blob_id: str) -> dict[str, Any]:
-    """Return the series shown beside the first."""
+def describe_comparison(
+    comparison: Comparison, presets: Sequence[WindowPreset], volume: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the series shown beside the first; ``volume`` as ``PackedVolume.describe`` gives it."""
     return {
-        "volume": blob_id,
+        "volume": volume,
         "scan": describe_scan(comparison.scan, presets),
         "sameFrame": comparison.same_frame,
     }
@@ -76,4 +78,5 @@ def _describe_preset(preset: WindowPreset, units: Units) -> dict[str, Any]:
 def _title(scan: Scan) -> str:
     kind = scan.modality.value if scan.modality.value != "picture" else "Picture"
     sequence = scan.sequence.value if scan.sequence.value != "unknown" else ""
-    return " · ".join(part for part in (kind, sequence, scan.description) if part)
+    description = "" if scan.description.casefold() == sequence.casefold() else scan.description
+    return " · ".join(part for part in (kind, sequence, description) if part)

@@ -84,6 +84,8 @@ const ARRANGEMENT = {
     const slab = visible.includes(this.panels.slab);
     this.part(".slab-controls").hidden = !slab;
     if (slab) this.panels.slab.element.append(this.part(".slab-controls"));
+    // It speaks of the acquired slice, so it stands there.
+    (visible.includes(this.main) ? this.main : visible[0]).element.append(this.part(".overlay-note"));
     this.part(".link").hidden = this.layout !== "compare";
     this.part(".link").setAttribute("aria-pressed", String(this.linked));
     this.part(".link").textContent = this.linked ? "Linked" : "Not linked";

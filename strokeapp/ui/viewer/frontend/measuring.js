@@ -20,6 +20,7 @@ class Measuring {
   // Press: take a handle, start a measurement, or fix the next point of one that is being drawn.
   down(panel, kind, at) {
     if (panel.slab) return this.viewer.say("Measure on a slice, not on a projection.");
+    if (!panel.loaded) return this.viewer.say("This slice is still loading. Measure when it is there.");
     if (this.draft && this.draft.panel !== panel) this.draft = null;
     this.pressed = at;
     this.held = this.draft ? null : this.handleAt(panel, at);

@@ -43,7 +43,7 @@ class Overlays {
     const overlay = this.shown(kind);
     this.select(kind).value = label ?? "";
     const bar = this.viewer.part(`.choose-${kind} .colorbar`);
-    bar.hidden = !overlay;
+    bar.dataset.empty = String(!overlay); // it keeps its place: the picture must not jump when a map is chosen
     if (overlay) {
       bar.querySelector("i").style.background = cssGradient(overlay.colormap);
       bar.title = `Color of ${overlay.quantity}, 0 to 1`;

@@ -2,6 +2,8 @@
 
 const CROSSHAIR_COLORS = ["#f0c94a", "#5fd3a6", "#6fb7f2"]; // of the sagittal, coronal and axial plane
 const MEASURE_COLOR = "#ffe066";
+const EDGE = 27; // CSS pixels that the letters take
+const SLAB_EDGE = 58; // below the controls of the projection
 
 function drawPanel(panel) {
   const { viewer, canvas, context, source } = panel;
@@ -16,8 +18,10 @@ function drawPanel(panel) {
   source.table.set(source.window);
   const box = [place.x, place.y, place.plane.columns * place.sx, place.plane.rows * place.sy];
   const picture = panel.picture(place.plane);
+  panel.drawnWhole = panel.loaded;
   if (picture) context.drawImage(picture, ...box);
-  drawOverlays(panel, place.plane, box);
+  else writeWaiting(context, place, panel.source.complete ? "Computing" : "Loading");
+  if (picture) drawOverlays(panel, place.plane, box);
   if (viewer.showsCrosshair) drawCrosshair(panel, place);
   drawMeasures(panel, place);
   if (source.scan.synthetic) burnIn(context, "SYNTHETIC", 10, place.height < 260 ? 52 : 60);
@@ -37,16 +41,33 @@ function drawOverlays(panel, plane, box) {
   }
 }
 
+// Black alone could be taken for air.
+function writeWaiting(context, { width, height }, text) {
+  context.font = "13px sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = "#a9b6c2";
+  context.fillText(text, width / 2, height / 2);
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
+}
+
 // Where the two other planes cut this one, with a gap around the point so that it is not covered.
 function drawCrosshair(panel, place) {
   const { frame } = panel.source;
-  const point = panel.point;
+  const { context, point } = panel;
+  const top = panel.slab ? SLAB_EDGE : EDGE;
+  context.save();
+  context.beginPath();
+  context.rect(EDGE, top, place.width - 2 * EDGE, place.height - EDGE - top);
+  context.clip(); // the letters at the edges stay free of lines
   for (const axis of [0, 1, 2]) {
     if (axis === panel.axis) continue;
     const other = axis === frame.axis ? acquiredPlane(frame, frame.nearestSlice(point)) : cutPlane(frame, axis, point[axis]);
     const line = lineOfPlane(place.plane, other);
     if (line) strokeLine(panel, place, line, CROSSHAIR_COLORS[axis]);
   }
+  context.restore();
 }
 
 function strokeLine(panel, place, { point, direction }, color) {

@@ -29,12 +29,19 @@ class Panel {
   // Drop everything painted: the series is another one.
   forget() {
     Object.assign(this, { sheet: new PixelSheet(), painted: "", cutValues: null, cutKey: "", layers: new Map() });
-    this.job = null;
+    Object.assign(this, { job: null, drawnWhole: false });
   }
 
   part(selector) { return this.element.querySelector(selector); }
   get source() { return this.viewer.sources[this.sourceIndex]; }
   get point() { return this.viewer.pointIn(this.sourceIndex); }
+
+  // Whether everything that the plane on show is made of has arrived.
+  get loaded() {
+    const { source, plane } = this;
+    return source.complete || (plane.native !== null && source.holds(plane.native));
+  }
+
   get slab() { return this.name === "slab"; }
   get acquired() { return !this.slab && this.axis === this.source.frame.axis; }
 
@@ -114,16 +121,17 @@ class Panel {
   }
 
   values(plane) {
-    if (this.slab) return this.projected();
+    if (this.slab) return this.source.complete ? this.projected() : null;
     if (plane.native !== null) {
       this.cutKey = "";
-      return this.source.sliceValues(plane.native);
+      return this.source.holds(plane.native) ? this.source.sliceValues(plane.native) : null;
     }
-    if (this.cutKey !== plane.key) {
+    const key = `${plane.key}/${this.source.arrived}`; // cut again when more slices are there
+    if (this.cutKey !== key) {
       const size = plane.columns * plane.rows;
       if (this.cutValues?.length !== size) this.cutValues = new Int32Array(size);
       reslice(this.source.grid, plane, this.cutValues);
-      this.cutKey = plane.key;
+      this.cutKey = key;
     }
     return this.cutValues;
   }

@@ -19,6 +19,7 @@ function kindWords(panel, plane) {
   if (!frame.known) return "";
   const name = PLANE_OF[plane.axis];
   const title = name[0].toUpperCase() + name.slice(1);
+  if (!panel.loaded) return `${title}, loading`;
   if (!panel.slab) return plane.native === null ? `${title}, interpolated` : `${title}, acquired`;
   const { mode, thickness } = panel.viewer.slab;
   const depth = Math.min(thickness, frame.bounds.high[plane.axis] - frame.bounds.low[plane.axis]);
@@ -61,7 +62,7 @@ function probeWords(panel) {
   if (panel.slab) return mm.slice(3);
   const acquired = place.plane.native !== null;
   const value = acquired ? source.valueAt(place.plane.native, row, column) : source.valueAround(point);
-  if (value === null) return "no value";
+  if (value === null) return panel.loaded ? "no value" : "loading";
   const cell = acquired ? ` · row ${row + 1}, column ${column + 1}` : "";
   return `${source.number(value)} ${source.scan.units}${cell}${mm}`;
 }

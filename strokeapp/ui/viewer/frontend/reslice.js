@@ -1,16 +1,17 @@
 // Values of a volume on any plane: bilinear inside a slice, linear between the two neighboring slices, each at its
-// own place. A grid is { frame, values, rows, columns, starts, noValue, rowDual, columnDual, rowShift, columnShift }:
+// own place. A grid is { frame, rows, columns, layers, noValue, rowDual, columnDual, rowShift, columnShift }:
 // the frame's slices with any number of rows and columns, whose outer edges meet those of the frame.
 
 const OUTSIDE = -1073741824; // below every stored value
 
-// starts[k] is the index of slice k's first value, -1 where the slice has none (it then counts as 0).
-function makeGrid(frame, { values, rows, columns, starts, noValue = null }) {
+// layers[k] holds the values of slice k; null where the slice has none (it then counts as 0), undefined where they
+// are still on their way (it then has no value).
+function makeGrid(frame, { rows, columns, layers, noValue = null }) {
   const [down, across] = [rows / frame.rows, columns / frame.columns];
   const scaled = (dual, factor) => dual.map((value) => value * factor);
   const shifted = (shift, factor) => shift.map((value) => value * factor - (0.5 * factor - 0.5));
   return {
-    frame, values, rows, columns, starts, noValue,
+    frame, rows, columns, layers, noValue,
     rowDual: scaled(frame.rowDual, down), rowShift: shifted(frame.rowShift, down),
     columnDual: scaled(frame.columnDual, across), columnShift: shifted(frame.columnShift, across),
   };
@@ -19,18 +20,17 @@ function makeGrid(frame, { values, rows, columns, starts, noValue = null }) {
 function bilinear(grid, slice, row, column) {
   const rows = grid.rows;
   const columns = grid.columns;
-  const values = grid.values;
+  const values = grid.layers[slice];
   const noValue = grid.noValue;
-  const start = grid.starts[slice];
   // A hair of tolerance: edges that meet exactly must not flicker with rounding.
   if (row < -0.5001 || column < -0.5001 || row > rows - 0.4999 || column > columns - 0.4999) return NaN;
-  if (start < 0) return 0;
+  if (!values) return values === null ? 0 : NaN;
   // The hottest lines of the viewer: no arrays are made here.
   const r = row < 0 ? 0 : row > rows - 1 ? rows - 1 : row;
   const c = column < 0 ? 0 : column > columns - 1 ? columns - 1 : column;
   const r0 = r | 0;
   const c0 = c | 0;
-  const upper = start + r0 * columns;
+  const upper = r0 * columns;
   const lower = r0 + 1 < rows ? upper + columns : upper;
   const next = c0 + 1 < columns ? c0 + 1 : c0;
   const a = values[upper + c0];

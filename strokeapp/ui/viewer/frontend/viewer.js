@@ -44,7 +44,7 @@ class Viewer {
 
   // Take what Python sent: the first time, or again with other overlays, strips or another scan.
   update(data) {
-    if (!data || typeof data.volume !== "string" || !data.scan) {
+    if (!data?.volume?.blocks || !data.scan) {
       this.showMessage("There is no image to show. Open the scan again.");
       return;
     }
@@ -53,40 +53,57 @@ class Viewer {
     // Lower windows get a lower viewer: picture and controls stay on one screen.
     this.root.style.height = `clamp(360px, 100vh - 110px, ${data.height}px)`;
     this.part(".explain").hidden = !data.explain;
-    const same = before?.volume === data.volume;
+    const same = before?.volume.id === data.volume.id;
     if (!same) this.load(data);
     else if (this.sources[0]) this.refresh(before);
-    if (!same || before?.second?.volume !== data.second?.volume) this.loadSecond(data.second);
+    if (!same || before?.second?.volume.id !== data.second?.volume.id) this.loadSecond(data.second);
   }
 
-  async fetch(index, blob, scan) {
+  // Fill a series as its blocks arrive; `begin` takes it as soon as the first one is there.
+  async fetch(index, volume, scan, begin) {
     this.loading[index]?.abort();
     this.loading[index] = new AbortController();
     const { signal } = this.loading[index];
+    let begun = false;
     try {
-      const unpacked = await unpackBlob(await waitForBlob(blob, { signal }));
-      return signal.aborted ? null : new Source(unpacked, scan, blob);
+      const source = new Source(volume, scan);
+      await receiveBlocks(source, volume, signal, () => {
+        if (!begun) begin(source);
+        begun = true;
+        this.showArrival();
+      });
     } catch (error) {
-      if (!signal.aborted) this.showMessage(error.message);
-      return null;
+      if (signal.aborted) return;
+      this.loading[index].abort(); // one block is missing: the others are of no use
+      this.showMessage(error.message);
     }
   }
 
-  async load(data) {
+  showArrival() {
+    const words = arrivalWords(this.sources);
+    const shown = this.part(".arrival");
+    Object.assign(shown, { textContent: words, hidden: !words });
+    this.root.dataset.complete = String(this.sources.length > 0 && !words);
+    // A slice that is drawn does not change when others arrive.
+    if (this.visible.some((panel) => !panel.drawnWhole)) this.requestDraw();
+  }
+
+  load(data) {
     this.sources = [];
     this.overlays.forget();
     this.start();
     for (const panel of Object.values(this.panels)) panel.forget();
-    this.root.dataset.ready = "false";
+    Object.assign(this.root.dataset, { ready: "false", complete: "false" });
+    this.part(".arrival").hidden = true;
     this.showMessage("Loading image");
-    const source = await this.fetch(0, data.volume, data.scan);
-    if (!source) return;
-    this.sources[0] = source;
-    this.open();
-    if (this.waiting) this.joinSecond(this.waiting);
+    this.fetch(0, data.volume, data.scan, (source) => {
+      this.sources[0] = source;
+      this.open();
+      if (this.waiting) this.joinSecond(this.waiting);
+    });
   }
 
-  async loadSecond(second) {
+  loadSecond(second) {
     this.waiting = null;
     this.sources.length = Math.min(this.sources.length, 1);
     if (this.layout === "compare") this.layout = "one";
@@ -96,10 +113,10 @@ class Viewer {
       this.loading[1]?.abort();
       return;
     }
-    const source = await this.fetch(1, second.volume, second.scan);
-    if (!source) return;
-    if (this.sources[0]) this.joinSecond(source);
-    else this.waiting = source;
+    this.fetch(1, second.volume, second.scan, (source) => {
+      if (this.sources[0]) this.joinSecond(source);
+      else this.waiting = source;
+    });
   }
 
   // A second series is asked for to be seen: it opens beside the first.
@@ -112,7 +129,6 @@ class Viewer {
     this.setLayout("compare");
     this.arrange();
     this.writeScan();
-    if (this.layout === "compare") this.frameNote().forEach((note) => this.say(`${note}.`));
   }
 
   open() {
@@ -267,7 +283,7 @@ class Viewer {
     return { text: style.color, muted, track: style.borderTopColor, font: style.fontFamily };
   }
 
-  get memoryName() { return `${this.data.key}/${this.data.volume}`; }
+  get memoryName() { return `${this.data.key}/${this.data.volume.id}`; }
 
   remember() {
     const { point, layout, one, crosshair, slab } = this;
@@ -289,6 +305,10 @@ class Viewer {
   }
 
   async saveSnapshot() {
+    if (this.visible.some((panel) => !panel.loaded)) {
+      this.say("What is on show is still loading. Save the picture when it is there.");
+      return;
+    }
     try {
       await downloadSnapshot(this);
       this.say("Picture saved. It carries no name; check it before sharing.");
