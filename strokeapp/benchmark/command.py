@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strokeapp.benchmark import whole_way
 from strokeapp.benchmark.files import CASES, WARM_UP, Case
 from strokeapp.benchmark.measure import Measurement, measure
 from strokeapp.benchmark.readers import READERS
@@ -21,10 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="all unless given")
     parser.add_argument("--repeats", type=int, default=3, help="each reader reads each case so often; the best counts")
+    parser.add_argument("--whole-way", action="store_true", help="from bytes to a reading, beside a plain PyTorch loop")
+    parser.add_argument("--size", type=int, help="with --whole-way: side of the network's input instead of its own")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure every reader on every case."""
+    """Measure every reader on every case, or the whole way to a reading."""
+    if args.whole_way:
+        whole_way.run(size=args.size, repeats=args.repeats)
+        return 0
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; best of {args.repeats}\n", flush=True)
     chosen = [case for case in CASES if not args.case or case.name in args.case]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
@@ -65,4 +71,4 @@ def _row(name: str, found: Measurement, ours: Measurement, volume_bytes: int, tr
         return f"| {name} | failed: {found.failed} | | | | |"
     share, times = found.peak_bytes / volume_bytes, found.cpu_seconds / max(ours.cpu_seconds, 1e-9)
     same = "yes" if found.total == truth else "no"
-    return f"| {name} | {found.seconds:.2f} | {found.cpu_seconds:.2f} | {times:.1f} | {share:.1f} | {same} |"
+    return f"| {name} | {found.seconds:.3f} | {found.cpu_seconds:.3f} | {times:.2f} | {share:.1f} | {same} |"

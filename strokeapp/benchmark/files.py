@@ -44,16 +44,16 @@ class Case:
         return volume
 
 
-def write_ct(folder: Path, volume: NDArray[np.int16]) -> None:
-    """Write one uncompressed file per slice."""
+def write_ct(folder: Path, volume: NDArray[np.int16], *, slice_mm: float = SLICE_MM) -> None:
+    """Write one uncompressed file per slice, ``slice_mm`` apart."""
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
     for number, image in enumerate(volume):
         dataset = _dataset(CT_IMAGE, image)
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = study, series, frame
         dataset.Modality, dataset.ImageType = "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
         dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = 1, -1024, "HU"
-        dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [-120, -120, number * SLICE_MM], AXIAL
-        dataset.PixelSpacing, dataset.SliceThickness, dataset.InstanceNumber = [0.5, 0.5], SLICE_MM, number + 1
+        dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [-120, -120, number * slice_mm], AXIAL
+        dataset.PixelSpacing, dataset.SliceThickness, dataset.InstanceNumber = [0.5, 0.5], slice_mm, number + 1
         dataset.PixelData = (image + 1024).astype("<u2").tobytes()
         dataset.save_as(folder / f"{number:05d}.dcm", enforce_file_format=True)
 

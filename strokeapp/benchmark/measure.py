@@ -56,7 +56,9 @@ def measure(reader: str, folder: Path, warm_up: Path, *, repeats: int = 3, timeo
 
 
 def _cpu() -> float:
-    return sum(os.times()[:4]) + sum(_helper_seconds(pid) for pid in _helpers())
+    """Return the processor seconds of this process, of children that have ended, and of those alive."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(_helper_seconds, _helpers()))
 
 
 def _helpers() -> list[int]:
@@ -66,8 +68,8 @@ def _helpers() -> list[int]:
 
 
 def _helper_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def _memory(field: str, pid: int | str = "self") -> int:

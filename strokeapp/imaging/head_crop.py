@@ -46,12 +46,29 @@ def head_mask(gray: NDArray[np.float32], *, tissue: float = TISSUE) -> NDArray[n
     Args:
         gray: (rows, columns) in [0, 1].
     """
-    mask = ndimage.binary_opening(reduced(gray) > tissue, np.ones((3, 3)))
+    return _filled(_largest(_opened(reduced(gray) > tissue)))
+
+
+def _opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Erode and dilate by 3 × 3 pixels; the same as SciPy's opening, many times faster on so small a picture."""
+    return _over_neighbors(np.logical_or, _over_neighbors(np.logical_and, mask))
+
+
+def _over_neighbors(join: np.ufunc, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    wide = np.pad(mask, 1)
+    tall = join(join(wide[:-2], wide[1:-1]), wide[2:])
+    return join(join(tall[:, :-2], tall[:, 1:-1]), tall[:, 2:])
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     labels, count = ndimage.label(mask)
-    if count == 0:
-        return mask
-    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    return ndimage.binary_fill_holes(largest)
+    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count else mask
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill what has no way to the border; the same as SciPy's filling, without growing from the border step by step."""
+    labels, _ = ndimage.label(np.pad(~mask, 1, constant_values=True))
+    return labels[1:-1, 1:-1] != labels[0, 0]
 
 
 def head_box(gray: NDArray[np.float32], *, aspect: float = 1.0, margin: float = 0.04) -> Box:
@@ -65,9 +82,9 @@ def head_box(gray: NDArray[np.float32], *, aspect: float = 1.0, margin: float = 
     Returns:
         The whole picture (made square) where nothing is found.
     """
-    mask = head_mask(gray)
-    if mask.any():
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    mask = _largest(_opened(reduced(gray) > TISSUE))
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if rows.size:
         scale_r, scale_c = gray.shape[0] / mask.shape[0], gray.shape[1] / mask.shape[1]
         top, bottom = rows[0] * scale_r, (rows[-1] + 1) * scale_r
         left, right = columns[0] * scale_c, (columns[-1] + 1) * scale_c
@@ -92,17 +109,33 @@ def place_back(
 ) -> NDArray[np.float32]:
     """Return values given over a box as a picture over the whole slice; 0 outside the box.
 
+    Bilinear; nothing is made up beyond the centers of the outermost values.
+
     Args:
-        values: (rows, columns) over the box.
+        values: (..., rows, columns) over the box.
         box: As cut from a slice of ``shape``.
         shape: (rows, columns) of the slice.
         out: (rows, columns) of the result, over the same field of view; ``shape`` unless given.
+
+    Returns:
+        (..., rows, columns) of ``out``.
     """
     out = out or shape
     scale_r, scale_c = out[0] / shape[0], out[1] / shape[1]
-    step_r = (box.bottom - box.top) / values.shape[0] * scale_r
-    step_c = (box.right - box.left) / values.shape[1] * scale_c
-    row = (np.arange(out[0]) + 0.5 - box.top * scale_r) / step_r - 0.5
-    column = (np.arange(out[1]) + 0.5 - box.left * scale_c) / step_c - 0.5
-    grid = np.meshgrid(row, column, indexing="ij")
-    return ndimage.map_coordinates(values, grid, order=1, mode="constant", output=np.float32)
+    values = np.asarray(values, np.float32)
+    tall = _stretched(values, out[0], box.top * scale_r, box.bottom * scale_r)
+    wide = _stretched(np.swapaxes(tall, -1, -2), out[1], box.left * scale_c, box.right * scale_c)
+    return np.ascontiguousarray(np.swapaxes(wide, -1, -2))
+
+
+def _stretched(values: NDArray[np.float32], length: int, first: float, last: float) -> NDArray[np.float32]:
+    """Interpolate along the last axis but one, whose values fill the edges ``first`` to ``last`` of the result."""
+    count = values.shape[-2]
+    place = (np.arange(length) + 0.5 - first) * (count / (last - first)) - 0.5
+    inside = np.flatnonzero((place >= 0) & (place <= count - 1))
+    result = np.zeros((*values.shape[:-2], length, values.shape[-1]), np.float32)
+    before = np.minimum(place[inside].astype(np.intp), max(0, count - 2))
+    share = (place[inside] - before).astype(np.float32)[:, None]
+    after = np.minimum(before + 1, count - 1)
+    result[..., inside, :] = values[..., before, :] * (1 - share) + values[..., after, :] * share
+    return result

@@ -74,8 +74,10 @@ def apply_window(hu: NDArray, preset: WindowPreset) -> NDArray[np.float32]:
     Returns:
         Same shape, float32; values outside the window are clipped.
     """
-    scaled = (np.asarray(hu, dtype=np.float32) - np.float32(preset.low)) / np.float32(preset.width)
-    return np.clip(scaled, 0.0, 1.0)
+    scaled = np.array(hu, dtype=np.float32)
+    scaled -= np.float32(preset.low)
+    scaled /= np.float32(preset.width)
+    return np.clip(scaled, 0.0, 1.0, out=scaled)
 
 
 def percentile_window(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.scan_input import ScanInput, scan_input
+from strokeapp.inference.engine import reading_network
 from strokeapp.inference.familiarity import judge, load_familiarity
 from strokeapp.inference.pooling import study_logit
 from strokeapp.inference.slices import SliceOutputs, calibrated, heard_logits, run_slices, sigmoid, slice_probabilities
 from strokeapp.inference.suitability import check
-from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, load_network
+from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.types import Abstention, Finding, FindingResult, Modality, Reading, Scan, Sequence, SliceReading
 
@@ -53,26 +54,29 @@ def _kind(modality: Modality, sequence: Sequence) -> str:
     return f"{modality.value} {sequence.value}" if known else f"{modality.value} of unknown sequence"
 
 
-def read_scan(scan: Scan, *, progress: Progress | None = None, folder: Path = WEIGHTS_FOLDER) -> Reading | Abstention:
+def read_scan(
+    scan: Scan, *, progress: Progress | None = None, folder: Path = WEIGHTS_FOLDER, examined: bool = False
+) -> Reading | Abstention:
     """Return the reading of a scan, or why there is none.
 
     Args:
         scan: Canonical orientation.
         progress: Called with the share done and the step's name.
         folder: Of shipped networks.
+        examined: ``suitability.examine`` found nothing against it, so that it is not checked again.
 
     Raises:
         WeightsMissingError, WeightsHashError: The network cannot be trusted, so there is no reading.
     """
     report, begun = progress or _quiet, time.perf_counter()
     report(0.0, "Checking the scan")
-    unsuited = check(scan)
+    unsuited = None if examined else check(scan)
     if unsuited is not None:
         return unsuited
     card = network_for(scan, folder)
     if isinstance(card, Abstention):
         return card
-    network, checked = load_network(card), time.perf_counter()
+    network, checked = reading_network(card), time.perf_counter()
     prepared = scan_input(
         scan, card.modality, size=card.size, margin=card.margin, progress=lambda p: report(0.3 * p, "Preparing slices")
     )
@@ -163,14 +167,15 @@ def lesion_maps(
     """Lay the lesion maps back over the scan's slices, at most ``MAP_SIDE`` pixels a side; 0 on slabs not read."""
     shape = scan.voxels.shape[1:]
     out = overlay_shape(shape)
-    result = {}
-    for finding in card.findings:
-        channel, volume = FINDINGS.index(finding), np.zeros((len(scan.voxels), *out), np.uint8)
-        for number, (slab, item) in enumerate(zip(prepared.slabs, prepared.inputs, strict=True)):
-            if legible is not None and not legible[number]:
-                continue
-            values = outputs.maps[number, channel].astype(np.float32)
-            volume[slab.first : slab.last + 1] = np.rint(255 * place_back(values, item.box, shape, out=out))
+    result = {finding: np.zeros((len(scan.voxels), *out), np.uint8) for finding in card.findings}
+    channels = [FINDINGS.index(finding) for finding in result]
+    for number, (slab, item) in enumerate(zip(prepared.slabs, prepared.inputs, strict=True)):
+        if legible is not None and not legible[number]:
+            continue
+        placed = place_back(outputs.maps[number, channels], item.box, shape, out=out)
+        placed *= 255
+        for volume, values in zip(result.values(), np.rint(placed, out=placed), strict=True):
+            volume[slab.first : slab.last + 1] = values
+    for volume in result.values():
         volume.flags.writeable = False
-        result[finding] = volume
     return result

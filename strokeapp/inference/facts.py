@@ -19,6 +19,8 @@ from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, slab_g
 from strokeapp.inference.words import NAMES
 from strokeapp.types import Finding, Plane, Reading, Scan, Severity, Units
 
+SMALLEST_ML = 0.05
+"""Below it a volume would be written 0.0."""
 ONE_SIDE = 0.8
 """Share of the lesion on one side of the head's middle from which it is said to lie on that side."""
 
@@ -93,7 +95,8 @@ class LesionFacts:
     def _size(self) -> str:
         if self.volume_ml is None:
             return "The file does not tell millimeters, so size is not given."
-        return f"It measures {self.volume_ml:.1f} ml; its largest part is {self.diameter_mm or 0.0:.0f} mm across."
+        size = f"{self.volume_ml:.1f} ml" if self.volume_ml >= SMALLEST_ML else "less than 0.1 ml"
+        return f"It measures {size}; its largest part is {self.diameter_mm or 0.0:.0f} mm across."
 
     def _gray(self) -> str:
         if not np.isfinite((self.inside, self.mirrored)).all():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.inference.classify import read_scan
+from strokeapp.inference.suitability import examine
 from strokeapp.reading import Problem, Series, load
 from strokeapp.types import Abstention, QualityFlag, Reading, Scan
 
@@ -41,12 +43,15 @@ def refused(series: Series) -> Abstention | None:
     return None if series.refusal is None else Abstention(series.refusal.code, series.refusal.message)
 
 
-def read_series(series: Series, *, progress: Callable[[float, str], None] | None = None) -> Outcome:
+def read_series(
+    series: Series, *, progress: Callable[[float, str], None] | None = None, folder: Path | None = None
+) -> Outcome:
     """Load and read a series; errors and abstentions come back as values.
 
     Args:
         series: From ``strokeapp.reading.open_inputs``.
         progress: Called with the share done and the step's name.
+        folder: Of networks; the shipped ones unless given.
     """
     abstained = refused(series)
     if abstained is not None:
@@ -57,24 +62,36 @@ def read_series(series: Series, *, progress: Callable[[float, str], None] | None
     except StrokeAppError as error:
         return Outcome(series, error=Problem.from_error(series.source, error))
     loaded = time.perf_counter() - begun
-    outcome = read_loaded(series, scan, progress=progress)
+    outcome = read_loaded(series, scan, progress=progress, folder=folder)
     seconds = {"load": loaded, **outcome.seconds, "total": time.perf_counter() - begun}
     return replace(outcome, seconds=seconds)
 
 
-def read_loaded(series: Series, scan: Scan, *, progress: Callable[[float, str], None] | None = None) -> Outcome:
+def read_loaded(
+    series: Series,
+    scan: Scan,
+    *,
+    progress: Callable[[float, str], None] | None = None,
+    folder: Path | None = None,
+) -> Outcome:
     """Read a series whose scan is in memory; errors and abstentions come back as values.
+
+    What was found of its quality is added to the flags of the outcome's scan.
 
     Args:
         series: Of the scan.
         scan: As ``strokeapp.reading.load`` returns it.
         progress: Called with the share done and the step's name.
+        folder: Of networks; the shipped ones unless given.
     """
     abstained, begun = refused(series), time.perf_counter()
     if abstained is not None:
         return Outcome(series, scan, abstained=abstained)
     try:
-        result = read_scan(scan, progress=progress)
+        examination = examine(scan)
+        scan = examination.scan
+        options = {"examined": True} | ({} if folder is None else {"folder": folder})
+        result = examination.abstention or read_scan(scan, progress=progress, **options)
     except StrokeAppError as error:
         return Outcome(series, scan, error=Problem.from_error(series.source, error))
     if isinstance(result, Abstention):

@@ -1,9 +1,9 @@
-"""Decide whether a scan is something a network may read: severe flags, then anatomy."""
+"""Decide whether a scan is something a network may read: severe flags, then anatomy, then quality."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from strokeapp.imaging.head_crop import crop, head_box, head_mask
 from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
 from strokeapp.inference.mr_anatomy import RULE as BRAIN_RULE
 from strokeapp.inference.mr_anatomy import BrainRule, brain_on_slice
-from strokeapp.types import Abstention, Modality, Plane, Scan, Severity, Units
+from strokeapp.inference.quality.checks import quality_flags
+from strokeapp.types import Abstention, Modality, Plane, QualityFlag, Scan, Severity, Units
 
 BONE_GRAY = 0.93
 """74 HU in the brain window: skull and calcium; fresh clot stays below for the most part."""
@@ -157,14 +158,53 @@ def _enough(passed: NDArray[np.bool_], rule: SkullRule | BrainRule) -> bool:
     return bool(passed.sum() >= max(1.0, rule.least_slices * len(passed)))
 
 
+@dataclass(frozen=True)
+class Examination:
+    """Say whether a scan may be read, and what a reader must know of it.
+
+    Args:
+        scan: As given, with the flags found here added.
+        abstention: Why it must not be read, or None.
+    """
+
+    scan: Scan
+    abstention: Abstention | None
+
+
+def examine(scan: Scan, *, rule: SkullRule = RULE) -> Examination:
+    """Judge kind and anatomy of a scan and, where it shows a head, its quality; severe flags abstain.
+
+    Args:
+        scan: Canonical orientation.
+        rule: Bounds of a brain in a skull.
+    """
+    abstention = _unfit(scan, rule)
+    if abstention is not None:
+        return Examination(scan, abstention)
+    flags = quality_flags(scan)
+    known = {flag.code for flag in scan.flags}
+    scan = replace(scan, flags=(*scan.flags, *(flag for flag in flags if flag.code not in known)))
+    return Examination(scan, _severe(flags))
+
+
 def check(scan: Scan, *, rule: SkullRule = RULE) -> Abstention | None:
     """Return why a scan must not be read, or None.
 
     Tags alone never make a head: the voxels must show one.
     """
-    for flag in scan.flags:
-        if flag.severity is Severity.SEVERE:
-            return Abstention(flag.code, flag.message)
+    return examine(scan, rule=rule).abstention
+
+
+def _severe(flags: tuple[QualityFlag, ...]) -> Abstention | None:
+    severe = (flag for flag in flags if flag.severity is Severity.SEVERE)
+    return next((Abstention(flag.code, flag.message) for flag in severe), None)
+
+
+def _unfit(scan: Scan, rule: SkullRule) -> Abstention | None:
+    """Return why a scan is of the wrong kind or shows no head, or None."""
+    abstention = _severe(scan.flags)
+    if abstention is not None:
+        return abstention
     if scan.modality is Modality.OTHER:
         return Abstention("not_ct_or_mr", "This is neither CT nor MR; it can be viewed but is not read.")
     if scan.plane not in (Plane.AXIAL, Plane.UNKNOWN):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from strokeapp.reading.dicom_facts import FileFacts
 from strokeapp.reading.inventory import Inventory, Series
 from strokeapp.reading.sequence import vocabulary, words_of
 from strokeapp.types import Modality, Plane, Sequence, Severity
@@ -30,7 +31,7 @@ BRAIN_WORDS = vocabulary("brain head cerebrum cranial cranium neuro h20s h30s h3
 ELSEWHERE_WORDS = vocabulary("spine neck chest thorax abdomen pelvis cspine hals face orbit angio cow aorta")
 
 
-def bone_kernel(series: Series) -> bool:
+def bone_kernel(series: Series | FileFacts) -> bool:
     """Tell whether a CT was reconstructed for bone: by words, or Siemens kernels of 50 and sharper."""
     words = words_of(series.kernel, series.description)
     kernel = series.kernel.upper().split(" ")[0]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pydicom
 import pytest
 
 from strokeapp.benchmark import command
+from strokeapp.benchmark import measure as measure_module
 from strokeapp.benchmark.files import CASES
 from strokeapp.benchmark.measure import Measurement, measure
-from strokeapp.benchmark.readers import READERS
+from strokeapp.benchmark.readers import FLOOR, READERS
 
 
 def small(case):
@@ -50,3 +53,21 @@ def test_a_reader_that_fails_says_so(tmp_path):
     found = measure("strokeapp", tmp_path, tmp_path, repeats=1)
     assert found.failed and np.isnan(found.seconds)
     assert "failed" in command._row("strokeapp", found, Measurement(cpu_seconds=1.0), 1, 0)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_floor_decodes_every_frame(tmp_path, case):
+    case = small(case)
+    volume = case.volume()
+    case.write(tmp_path, volume)
+    np.testing.assert_array_equal(READERS[FLOOR].read(tmp_path), volume + 1024)
+
+
+def test_processor_time_of_a_living_helper_is_counted():
+    spin = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\nprint(1)\ninput()"
+    before = measure_module._cpu()
+    with subprocess.Popen([sys.executable, "-uc", spin], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
+        assert helper.stdout.readline() == b"1\n"
+        alive = measure_module._cpu() - before
+        helper.stdin.write(b"\n")
+    assert alive >= 0.2

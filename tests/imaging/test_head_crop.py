@@ -7,8 +7,9 @@ import pytest
 from factories_models import ellipse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
-from strokeapp.imaging.head_crop import Box, crop, head_box, head_mask, place_back
+from strokeapp.imaging.head_crop import Box, crop, head_box, head_mask, place_back, reduced
 
 
 def disc(shape=(200, 160), center=(90, 70), radii=(40, 40)) -> np.ndarray:
@@ -96,3 +97,42 @@ def test_nothing_is_placed_outside_the_box():
     assert placed[32:60, 32:60].min() == 1
     placed[30:62, 30:62] = 0
     assert not placed.any()
+
+
+def rough(seed: int) -> np.ndarray:
+    """Draw blobs and specks of any shape, some over the border."""
+    generator = np.random.default_rng(seed)
+    shape = tuple(generator.integers(1, 200, 2))
+    smooth = ndimage.gaussian_filter(generator.normal(0.15, 1, shape), generator.uniform(0, 4))
+    return np.clip(smooth * generator.uniform(0.5, 4), 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_mask_and_box_are_those_of_scipys_morphology(seed):
+    gray = rough(seed)
+    mask = ndimage.binary_opening(reduced(gray) > 0.15, np.ones((3, 3)))
+    labels, count = ndimage.label(mask)
+    if count:
+        mask = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]))
+    np.testing.assert_array_equal(head_mask(gray), mask)
+    if count:
+        box, scale = head_box(gray, margin=0.0), gray.shape[0] / mask.shape[0]
+        rows = np.flatnonzero(mask.any(1))
+        assert (box.top + box.bottom) / 2 == pytest.approx((rows[0] + rows[-1] + 1) * scale / 2)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_placing_back_is_scipys_bilinear_interpolation(seed):
+    generator = np.random.default_rng(seed)
+    values = generator.random((2, *generator.integers(1, 60, 2))).astype(np.float32)
+    shape, out = generator.integers(20, 90, 2), generator.integers(3, 90, 2)
+    top, left = generator.uniform(-20, 40, 2)
+    box = Box(top, left, top + generator.uniform(5, 90), left + generator.uniform(5, 90))
+    scale = out / shape
+    step = np.array([box.bottom - box.top, box.right - box.left]) / values.shape[1:] * scale
+    grid = [(np.arange(n) + 0.5 - e * k) / s - 0.5 for n, e, k, s in zip(out, (top, left), scale, step, strict=True)]
+    places = np.meshgrid(*grid, indexing="ij")
+    placed = place_back(values, box, tuple(shape), out=tuple(out))
+    for one, found in zip(values, placed, strict=True):
+        expected = ndimage.map_coordinates(one, places, order=1, mode="constant", output=np.float32)
+        np.testing.assert_allclose(found, expected, atol=1e-5)

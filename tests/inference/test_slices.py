@@ -9,6 +9,8 @@ from factories_models import SETTINGS, head_scan, random_network
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strokeapp.imaging.head_crop import Box
+from strokeapp.imaging.network_input import SliceInput
 from strokeapp.imaging.scan_input import scan_input
 from strokeapp.inference.pooling import study_logit
 from strokeapp.inference.slices import calibrated, run_slices, sigmoid
@@ -63,3 +65,22 @@ def test_sigmoid_does_not_overflow():
 def test_study_logit_is_the_mean_of_the_two_highest(values):
     highest = sorted(values)[-2:]
     assert study_logit(np.array(values)) == pytest.approx(sum(highest) / len(highest), abs=1e-9)
+
+
+def test_black_slices_are_run_once_and_keep_their_places(inputs):
+    black = SliceInput(np.zeros((64, 64), np.float32), Box(0, 0, 64, 64), 0.0)
+    mixed = [black, inputs[0], black, inputs[1], black]
+    network, seen = random_network(), []
+
+    def counting(pictures):
+        seen.append(len(pictures))
+        return network(pictures)
+
+    found = run_slices(counting, mixed, Modality.CT)
+    assert sum(seen) == 3
+    expected = run_slices(network, inputs[:2], Modality.CT)
+    np.testing.assert_allclose(found.logits[[1, 3]], expected.logits, atol=1e-4)
+    alone = run_slices(network, [black], Modality.CT)
+    for parts, one in ((found.logits, alone.logits), (found.maps, alone.maps), (found.embedding, alone.embedding)):
+        for place in (0, 2, 4):
+            np.testing.assert_allclose(parts[place], one[0], atol=2e-3)

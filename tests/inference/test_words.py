@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from strokeapp.inference.words import DISCLAIMER, decision, sentence, top_slice
+from strokeapp.inference.words import DISCLAIMER, decision, sentence, slices_sentence, top_slice
 from strokeapp.types import Finding, FindingResult, Reading, SliceReading
 
 
@@ -41,8 +41,24 @@ def test_top_slice_is_the_first_of_equals_and_skips_unread_ones():
 
 def test_sentence_gives_probability_operating_point_and_slice_counted_from_one():
     assert sentence(reading(0.72, 0.1), Finding.HEMORRHAGIC) == (
-        "0.72 reaches the operating point 0.50; highest on slice 2."
+        "Probability 0.72 reaches the operating point 0.50; highest on slice 2."
     )
     assert sentence(reading(0.1, 0.1, slices=((0.1, 0.1),)), Finding.ISCHEMIC) == (
-        "0.10 stays below the operating point 0.50."
+        "Probability 0.10 stays below the operating point 0.50."
     )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "text"),
+    [
+        (0.7, "By themselves, 2 of 3 slices reach 0.70."),
+        (0.8, "By themselves, none of 3 slices reaches 0.80."),
+    ],
+)
+def test_slices_are_counted_against_their_own_operating_point(threshold, text):
+    assert slices_sentence(reading(0.1, 0.1), Finding.HEMORRHAGIC, threshold) == text
+
+
+def test_slices_that_were_not_read_are_not_counted():
+    assert slices_sentence(reading(0.1, 0.1), Finding.ISCHEMIC, 0.2).startswith("By themselves, 2 of 2 slices reach")
+    assert slices_sentence(reading(0.1, 0.1, slices=((0.9, 0.9),)), Finding.ISCHEMIC, 0.2) == ""
