@@ -1,16 +1,18 @@
-# make app    serves the dashboard at http://localhost:8501
+# make app    serves the dashboard at http://localhost:8501, to this machine only
 # make test   runs every test
 # make check  lints and checks formatting
 
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8501
+# There is no login: other machines are let in only where somebody says HOST=0.0.0.0.
+HOST ?= localhost
 BIN = $(VENV)/bin
 
 .PHONY: app test check clean
 
 app: $(VENV)/app.done
-	$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
+	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT) --server.headless true
 
 test: $(VENV)/test.done
 	bash tools/get_chromium.sh

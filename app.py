@@ -6,6 +6,7 @@ import streamlit as st
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.ui.guard import enter
+from strokeapp.ui.plain import plain
 from strokeapp.ui.startup import warm_up
 
 st.set_page_config(page_title="StrokeApp", layout="wide", initial_sidebar_state="expanded")
@@ -24,4 +25,4 @@ page = st.navigation(
 try:
     page.run()
 except StrokeAppError as error:
-    st.error(error.user_message)
+    st.error(plain(error.user_message))

@@ -41,6 +41,8 @@ BY_SEQUENCE = {
         "up of single slices.",
         "Most images were taken from published figures, whose gray window differs from case to case, with the skull "
         "removed and at one millimeter a pixel; a clinical series has its skull and its own resolution.",
+        "A large infarct in a narrow window, white without any contrast in it, is often mapped in parts only: its "
+        "volume is then far too small.",
         "Only the high b-value image is read; the ADC map is not, so T2 shine-through is not told apart.",
     ),
     "FLAIR": (

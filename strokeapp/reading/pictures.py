@@ -45,13 +45,14 @@ class PicturePlan:
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """Hold what one picture says: its size as shown, and whether it is colored."""
+    """Hold what one picture says: its size as shown, whether it is colored, and the pages of its file."""
 
     item: Item
     rows: int
     columns: int
     colored: bool
     constant: bool
+    pages: int = 1
 
 
 def describe(items: list[Item], limits: Limits, *, each_file: bool = False) -> tuple[list[Series], list[Problem]]:
@@ -130,7 +131,17 @@ def _array(image: Image.Image) -> NDArray[np.uint8]:
 def _facts(item: Item, limits: Limits) -> PictureFacts:
     picture = decode(item.path, item.label, limits.picture_pixels)
     rows, columns = picture.shape[:2]
-    return PictureFacts(item, rows, columns, colored=picture.ndim == 3, constant=bool(np.ptp(picture) == 0))
+    constant = bool(np.ptp(picture) == 0)
+    return PictureFacts(item, rows, columns, colored=picture.ndim == 3, constant=constant, pages=_pages(item.path))
+
+
+def _pages(path: Path) -> int:
+    """Return how many pages a picture that was decoded before has; 1 where those after the first are damaged."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return int(getattr(image, "n_frames", 1))
+    except DECODE_ERRORS:
+        return 1
 
 
 def _series(group: list[PictureFacts], limits: Limits) -> Series:
@@ -139,6 +150,10 @@ def _series(group: list[PictureFacts], limits: Limits) -> Series:
     flags = [QualityFlag("no_geometry", Severity.WARNING, "Pictures do not tell spacing, orientation or true values.")]
     if first.colored:
         flags.append(QualityFlag("color", Severity.WARNING, "A color picture, shown in gray."))
+    most = max(facts.pages for facts in group)
+    if most > 1:
+        message = f"The file holds {most} pages; only the first is opened. Save each page as a picture of its own."
+        flags.append(QualityFlag("more_pages", Severity.WARNING, message))
     return Series(
         key=short_key("pictures", first.item.label, len(group), first.rows, first.columns),
         source=first.item.label if len(group) == 1 else first.item.folder,

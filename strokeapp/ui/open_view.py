@@ -11,10 +11,13 @@ from strokeapp.demonstration import Demonstration, demonstrations
 from strokeapp.errors import StrokeAppError
 from strokeapp.inference.words import DISCLAIMER
 from strokeapp.reading import open_inputs, preselect
+from strokeapp.ui.plain import plain
+from strokeapp.ui.series_words import nothing_found
 from strokeapp.ui.state import OpenStudy, set_study
 from strokeapp.ui.workspace import Workspace
 
 UPLOADER = "_uploader"
+PER_ROW = 3
 
 
 def show_open() -> None:
@@ -22,12 +25,12 @@ def show_open() -> None:
     st.title("Open a head CT or MRI", anchor=False)
     problem = st.session_state.pop("_open_problem", None)
     if problem:
-        st.error(problem)
+        st.error(plain(problem))
     files, folder = st.tabs(["Files or zip", "Folder"])
     number = st.session_state.setdefault(UPLOADER, 0)
     with files:
         chosen = st.file_uploader(
-            "DICOM, NIfTI, PNG or JPEG: one file, several, or a zip",
+            "DICOM, NIfTI, PNG, JPEG or TIFF: one file, several, or a zip",
             accept_multiple_files=True,
             key=f"files-{number}",
         )
@@ -53,15 +56,19 @@ def _show_demonstrations() -> None:
     if not studies:
         return
     st.subheader("Or open a demonstration study", anchor=False)
-    columns = st.columns(len(studies))
-    for column, study in zip(columns, studies, strict=True):
-        with column.container(border=True, height="stretch", vertical_alignment="distribute"):
-            with st.container():
-                st.markdown(f"**{study.title}**")
-                st.caption(f"{study.modality} · synthetic")
-                st.caption(study.description)
-            if st.button("Open", key=f"demo-{study.title}", width="stretch"):
-                _open_demonstration(study)
+    for start in range(0, len(studies), PER_ROW):
+        row = studies[start : start + PER_ROW]
+        for column, study in zip(st.columns(PER_ROW), row, strict=False):
+            with column.container(border=True, height="stretch", vertical_alignment="distribute"):
+                _show_demonstration(study)
+
+
+def _show_demonstration(study: Demonstration) -> None:
+    with st.container(gap=None):
+        st.markdown(f"**{study.title}**")
+        st.caption(f"{study.modality} · synthetic · {study.description.removeprefix('Synthetic ')}")
+    if st.button("Open", key=f"demo-{study.title}", width="stretch"):
+        _open_demonstration(study)
 
 
 def _open_demonstration(study: Demonstration) -> None:
@@ -79,11 +86,10 @@ def _open(title: str, fetch: Callable[[Workspace], list[Path]]) -> None:
     try:
         paths = fetch(workspace)
         inventory = open_inputs(
-            paths, workspace=workspace.unpacked, progress=lambda share, text: bar.progress(min(1.0, share), text)
+            paths, workspace=workspace.unpacked, progress=lambda share, text: bar.progress(min(1.0, share), plain(text))
         )
         if not inventory.series:
-            reason = inventory.problems[0].message if inventory.problems else "Nothing that can be read was found."
-            raise StrokeAppError(reason)
+            raise StrokeAppError(nothing_found(inventory, title))
     except StrokeAppError as error:
         workspace.close()
         st.session_state["_open_problem"] = error.user_message

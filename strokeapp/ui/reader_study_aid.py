@@ -6,6 +6,7 @@ import streamlit as st
 
 from strokeapp.inference.words import NAMES, decision, sentence
 from strokeapp.records.network_store import NetworkResult
+from strokeapp.ui.plain import plain
 
 
 def show_aid(result: NetworkResult) -> None:
@@ -13,9 +14,9 @@ def show_aid(result: NetworkResult) -> None:
     with st.container(border=True):
         if result.reading is None:
             st.markdown("**The network abstained**")
-            st.caption(result.message)
+            st.caption(plain(result.message))
             return
         st.markdown(f"**Network: {decision(result.reading)}**")
         for finding in result.reading.findings:
-            st.caption(f"{NAMES[finding]}: {sentence(result.reading, finding)}")
+            st.caption(f"{NAMES[finding]}. {sentence(result.reading, finding)}")
         st.caption(f"{result.reading.model} {result.reading.version}")

@@ -12,6 +12,7 @@ from strokeapp.records.reader_study import Study
 from strokeapp.records.study_repository import add_reader, load_cases, load_readers, renew_code
 from strokeapp.ui import reader_study_network as network
 from strokeapp.ui import reader_study_state as state
+from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_results import show_results
 from strokeapp.ui.reader_study_words import DESIGN_WORDS
 
@@ -26,7 +27,7 @@ def show_lead(database: Database, study: Study) -> None:
         _show_codes(study, codes)
         return
     head, button = st.columns([6, 1], vertical_alignment="bottom")
-    head.title(study.plan.title, anchor=False)
+    head.title(plain(study.plan.title), anchor=False)
     if button.button("Leave", width="stretch", key="lead-leave"):
         state.leave()
         st.rerun()
@@ -43,12 +44,12 @@ def show_lead(database: Database, study: Study) -> None:
 
 
 def _show_codes(study: Study, codes: state.NewCodes) -> None:
-    st.title(study.plan.title, anchor=False)
+    st.title(plain(study.plan.title), anchor=False)
     st.warning("These codes are shown **once**. Keep yours, and give each reader theirs; they cannot be shown again.")
     rows = ([("Lead (you)", codes.lead)] if codes.lead else []) + list(codes.readers.items())
     for name, code in rows:
         label, value, _ = st.columns([1, 2, 2], vertical_alignment="center")
-        label.markdown(f"**{name}**")
+        label.markdown(f"**{plain(name)}**")
         value.code(code, language=None)
     if st.button("I have kept the codes", type="primary", key="codes-kept"):
         del st.session_state[state.NEW_CODES]
@@ -65,7 +66,7 @@ def _network_state(database: Database, study: Study, was_running: bool) -> None:
     run = network.state(database, study.id)
     st.progress(run.done / max(1, run.total), f"{run.done} of {run.total} cases read; hidden from the readers")
     for name, reason in run.failures.items():
-        st.warning(f"{name}: {reason}")
+        st.warning(plain(f"{name}: {reason}"))
     if run.running:
         return
     if was_running:
@@ -83,7 +84,7 @@ def _show_readers(database: Database, study: Study) -> None:
         slots = load_slots(database, reader.id)
         done = [sum(s.answered for s in slots if s.session == k) for k in range(1, study.plan.design.sessions + 1)]
         each = len(slots) // study.plan.design.sessions
-        rows.append({"Reader": reader.name} | {f"Session {k}": f"{n} of {each}" for k, n in enumerate(done, 1)})
+        rows.append({"Reader": plain(reader.name)} | {f"Session {k}": f"{n} of {each}" for k, n in enumerate(done, 1)})
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
     with st.expander("Add a reader, or give a new code"):
         _show_reader_changes(database, study, {reader.name: reader for reader in readers})
@@ -103,6 +104,6 @@ def _show_new(name: str, make) -> None:
     try:
         st.session_state[state.NEW_CODES] = state.NewCodes(None, {name: make()})
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         return
     st.rerun()

@@ -18,11 +18,12 @@ from strokeapp.records.study_repository import load_cases
 from strokeapp.types import Finding, Scan
 from strokeapp.ui import reader_study_state as state
 from strokeapp.ui import viewer
+from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_aid import show_aid
 from strokeapp.ui.reader_study_case import open_case
 from strokeapp.ui.reader_study_words import CONFIDENCE_WORDS, way
 from strokeapp.ui.reading_layers import map_overlays, probability_strips
-from strokeapp.ui.series_list import facts, headline
+from strokeapp.ui.series_words import facts, headline
 
 VIEWER_HEIGHT = 760
 
@@ -56,9 +57,9 @@ def _waits_until(database: Database, study: Study, reader: Reader, slot: Slot) -
 
 
 def _show_start(study: Study, reader: Reader, slots: tuple[Slot, ...], slot: Slot) -> None:
-    st.title(study.plan.title, anchor=False)
+    st.title(plain(study.plan.title), anchor=False)
     done = sum(item.answered for item in slots)
-    st.markdown(f"Reader **{reader.name}** · {done} of {len(slots)} readings answered")
+    st.markdown(f"Reader **{plain(reader.name)}** · {done} of {len(slots)} readings answered")
     st.progress(done / len(slots))
     st.markdown(
         "For each case, say how sure you are of each finding. You see neither the truth nor what others say. "
@@ -113,7 +114,7 @@ def _on_show(slot: Slot, case: StudyCase) -> state.CaseOnShow | None:
     try:
         opened = open_case(case.plan, lambda share, _text: bar.progress(min(1.0, share), "Opening the case"))
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         return None
     finally:
         bar.empty()
@@ -147,7 +148,7 @@ def _load(shown: state.CaseOnShow, key: str) -> Scan | None:
     try:
         return shown.case.load(key, lambda share, _text: bar.progress(min(1.0, share), "Loading the series"))
     except StrokeAppError as error:
-        st.error(f"{error.user_message} Tell the lead of the study.")
+        st.error(f"{plain(error.user_message)} Tell the lead of the study.")
         return None
     finally:
         bar.empty()
@@ -161,7 +162,7 @@ def _show_picture(scan: Scan, shown: state.CaseOnShow, key: str, slot: Slot, res
     try:
         viewer.show(scan, overlays=overlays, strips=strips, height=VIEWER_HEIGHT, explain=False, key=name)
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
 
 
 def _show_questions(database: Database, study: Study, reader: Reader, slot: Slot) -> None:
@@ -170,7 +171,7 @@ def _show_questions(database: Database, study: Study, reader: Reader, slot: Slot
     with st.form(f"answer-{slot.id}", border=False):
         given = {
             finding: st.radio(
-                f"**{question}**",
+                f"**{plain(question)}**",
                 list(Confidence),
                 index=None,
                 format_func=CONFIDENCE_WORDS.__getitem__,
@@ -194,7 +195,7 @@ def _commit(
     try:
         commit_answer(database, study, reader.id, slot, {f: v for f, v in given.items() if v is not None})
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         return
     state.close_case()
     st.rerun()
@@ -203,7 +204,7 @@ def _commit(
 def _show_wait(study: Study, until: datetime) -> None:
     st.session_state.pop(state.READING, None)
     state.close_case()
-    st.title(study.plan.title, anchor=False)
+    st.title(plain(study.plan.title), anchor=False)
     st.success("The first session is complete. Thank you.")
     st.markdown(
         f"The second session opens on **{until.astimezone(UTC):%Y-%m-%d at %H:%M} UTC**. Use the same code then."
@@ -213,7 +214,7 @@ def _show_wait(study: Study, until: datetime) -> None:
 
 def _show_end(study: Study, count: int) -> None:
     state.close_case()
-    st.title(study.plan.title, anchor=False)
+    st.title(plain(study.plan.title), anchor=False)
     st.success(f"All {count} readings are committed. Thank you.")
     st.caption("The lead of the study sees the results. They are not shown here, so that nobody tells the next reader.")
     _offer_leave()

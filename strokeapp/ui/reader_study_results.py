@@ -18,6 +18,7 @@ from strokeapp.records.export import answer_table, network_table
 from strokeapp.records.reader_study import Design, Study
 from strokeapp.ui import charts
 from strokeapp.ui.charts import number, with_interval
+from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_charts import reader_roc_figure
 from strokeapp.ui.reader_study_words import CONFIDENCE_WORDS, WITH, WITHOUT, way
 
@@ -106,7 +107,7 @@ def _show_roc(readers: pd.DataFrame, network: pd.DataFrame, operating: dict[str,
 
 
 def _show_reader_table(readers: pd.DataFrame, network: dict[str, float]) -> None:
-    rows = [_figures(row["reader"], way(row["aided"]), row) for row in readers.to_dict("records")]
+    rows = [_figures(plain(row["reader"]), way(row["aided"]), row) for row in readers.to_dict("records")]
     rows.append(_figures(NETWORK, "alone", network))
     st.subheader("Sensitivity, specificity, AUC and time", anchor=False)
     _table(rows)
@@ -128,7 +129,7 @@ def _show_against_network(table: pd.DataFrame, answers: pd.DataFrame, network: p
         return
     _table(
         {
-            "Reader": row["reader"],
+            "Reader": plain(row["reader"]),
             "Cases": f"{row['cases']}",
             "AUC reader": number(row["auc_reader"], digits=3),
             "AUC network": number(row["auc_network"], digits=3),
@@ -156,7 +157,7 @@ def _show_agreement(table: pd.DataFrame, answers: pd.DataFrame, bar: int) -> Non
     st.subheader("Agreement between readers, without AI", anchor=False)
     _table(
         {
-            "Readers": f"{row['first']} and {row['second']}",
+            "Readers": plain(f"{row['first']} and {row['second']}"),
             "Cases": f"{row['cases']}",
             "Cohen's kappa of calls": _signed(row["calls"], row["calls_low"], row["calls_high"]),
             "Weighted kappa of confidences": _signed(
@@ -178,7 +179,7 @@ def _show_gain(table: pd.DataFrame, answers: pd.DataFrame) -> None:
         return
     _table(
         {
-            "Reader": row["reader"],
+            "Reader": plain(row["reader"]),
             "Cases": f"{row['cases']}",
             f"Accuracy {WITHOUT}": _share(row, "accuracy_without"),
             f"Accuracy {WITH}": _share(row, "accuracy_with"),

@@ -15,6 +15,7 @@ from strokeapp.records.study_repository import create_study
 from strokeapp.types import Finding
 from strokeapp.ui import reader_study_network as network
 from strokeapp.ui import reader_study_state as state
+from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_words import CONFIDENCE_WORDS, DESIGN_NOTES, DESIGN_WORDS, QUESTIONS
 
 SOURCES = {
@@ -31,7 +32,7 @@ def show_setup() -> None:
     try:
         cases = _choose_cases()
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         cases = ()
     questions = _choose_questions()
     names = st.text_area("Readers, one name or code per line", key="study-readers", height=110)
@@ -55,7 +56,7 @@ def _create(plan: StudyPlan, cases: tuple[CasePlan, ...], names: tuple[str, ...]
     try:
         study, lead, codes = create_study(database, plan, cases, names)
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         return
     network.start(database, study.id)
     state.let_in(Access(study.id, None))

@@ -7,6 +7,7 @@ import streamlit as st
 from strokeapp.errors import ReaderStudyError, StrokeAppError
 from strokeapp.records.study_repository import enter, load_readers, load_study
 from strokeapp.ui import reader_study_state as state
+from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_lead import show_lead
 from strokeapp.ui.reader_study_reading import show_reading
 from strokeapp.ui.reader_study_setup import show_setup
@@ -46,13 +47,16 @@ def _show_code_box() -> None:
     with st.form("reader-study-enter", border=False):
         code = st.text_input("Access code", placeholder="XXXXX-XXXXX-XXXXX-XXXXX", autocomplete="off")
         asked = st.form_submit_button("Enter", type="primary")
-    st.caption("Readers and leads get their code when a study is set up. It was shown once.")
+    st.caption(
+        "Readers and leads get their code when a study is set up. It was shown once. After a reload, enter it again: "
+        "committed answers are kept."
+    )
     if not asked:
         return
     try:
         who = enter(state.database(), code)
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         return
     state.let_in(who)
     st.rerun()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from strokeapp.inference.words import DISCLAIMER, NAMES, decision, sentence
+from strokeapp.inference.words import DISCLAIMER, NAMES, decision, sentence, slices_sentence
 from strokeapp.reading import Series
-from strokeapp.types import Reading, Scan, Severity
+from strokeapp.types import Abstention, Reading, Scan, Severity
+from strokeapp.ui.plain import plain
 from strokeapp.ui.state import OpenStudy
 from strokeapp.ui.theme import FINDING_COLORS
 
@@ -30,40 +31,54 @@ def show_reading(study: OpenStudy, series: Series | None, scan: Scan | None) -> 
     elif outcome is not None and outcome.abstained is not None:
         _show_abstention(outcome.abstained.message)
     elif outcome is not None and outcome.error is not None:
-        st.error(outcome.error.message)
+        st.error(plain(outcome.error.message))
     if scan is not None:
         _show_flags(scan)
     st.caption(DISCLAIMER)
 
 
 def _offer(study: OpenStudy, series: Series, scan: Scan) -> None:
+    from strokeapp.inference.classify import network_for
+
+    network = network_for(scan)
+    if isinstance(network, Abstention):
+        # What cannot be read is said at once, without a button that would lead nowhere.
+        _show_abstention(network.message)
+        return
     if not st.button("Read this scan", type="primary", width="stretch", key="read-scan"):
         st.caption("The network has not read this series yet.")
         return
     from strokeapp.inference.series import read_loaded
 
     bar = st.progress(0.0, "Starting")
-    study.outcomes[series.key] = read_loaded(
-        series, scan, progress=lambda share, text: bar.progress(min(1.0, share), text)
-    )
+    outcome = read_loaded(series, scan, progress=lambda share, text: bar.progress(min(1.0, share), text))
+    study.outcomes[series.key] = outcome
+    if outcome.scan is not None:
+        study.scan = (series.key, outcome.scan)  # with the flags that the examination added
     st.rerun()
 
 
 def _show_abstention(message: str) -> None:
     with st.container(border=True):
         st.markdown("**No reading: abstained**")
-        st.markdown(message)
+        st.markdown(plain(message))
 
 
 def _show_result(reading: Reading, seconds: float) -> None:
+    from strokeapp.models.registry import find
+
+    card = find(reading.model)
     with st.container(border=True):
         st.subheader(decision(reading), anchor=False)
         for finding, result in reading.findings.items():
             st.markdown(f"**{NAMES[finding]}**")
             color = FINDING_COLORS[finding] if result.flagged else "#5b6874"
             st.html(_bar(result.probability, result.threshold, color))
-            st.caption(sentence(reading, finding))
-    st.caption(f"{reading.model} {reading.version} · {seconds:.1f} s")
+            of_slices = slices_sentence(reading, finding, card.findings[finding].threshold)
+            st.caption(f"{sentence(reading, finding)} {of_slices}".rstrip())
+    if len(reading.slices) > 1:
+        st.caption("A slice by itself has its own calibration and operating point; it does not compare with the study.")
+    st.caption(f"Read by {reading.model} {reading.version} in {seconds:.1f} s")
 
 
 def _bar(probability: float, threshold: float, color: str) -> str:
@@ -84,4 +99,4 @@ def _show_flags(scan: Scan) -> None:
     box = st.expander(f"Quality: {len(flags)} notes") if len(flags) > MOST_OPEN else st.container()
     with box:
         for flag in flags:
-            st.caption(f":{QUIET[flag.severity]}[{flag.severity.value.capitalize()}:] {flag.message}")
+            st.caption(f":{QUIET[flag.severity]}[{flag.severity.value.capitalize()}:] {plain(flag.message)}")

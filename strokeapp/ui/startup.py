@@ -21,11 +21,12 @@ def warm_up() -> None:
 
 
 def _load_networks() -> None:
-    from strokeapp.models.registry import installed, load_network
+    from strokeapp.inference.engine import reading_network
+    from strokeapp.models.registry import installed
 
     try:
         for card in installed():
-            load_network(card)
+            reading_network(card)
     except StrokeAppError as error:
         # The reading itself will say so to the user; here there is nobody to tell.
         logger.warning("%s", error)

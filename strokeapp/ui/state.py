@@ -38,6 +38,7 @@ class OpenStudy:
         volume_job: The one that runs or ran last, and whether its result was taken.
         overlays: Packed overlay arrays, kept so that they stay the same objects between reruns.
         error: Why the chosen series cannot be shown, per series key.
+        panel_shows: Key of the series whose reading the browser has on show.
     """
 
     title: str
@@ -54,6 +55,7 @@ class OpenStudy:
     volume_seen: bool = True
     overlays: dict[tuple, NDArray] = field(default_factory=dict)
     error: dict[str, str] = field(default_factory=dict)
+    panel_shows: str | None = None
 
     @property
     def series(self) -> Series | None:

@@ -14,9 +14,11 @@ from strokeapp.reading import Series, load
 from strokeapp.reading.frame_of_reference import same_frame
 from strokeapp.types import Attribution, Reading, Scan
 from strokeapp.ui import viewer
+from strokeapp.ui.plain import plain
 from strokeapp.ui.reading_layers import map_overlays, probability_strips
 from strokeapp.ui.reading_panel import show_reading
-from strokeapp.ui.series_list import facts, headline, show_series
+from strokeapp.ui.series_list import show_series
+from strokeapp.ui.series_words import headline, name, patients
 from strokeapp.ui.state import OpenStudy
 from strokeapp.ui.why_panel import explain_slice, show_why
 
@@ -28,16 +30,27 @@ def show_study(study: OpenStudy) -> None:
     show_series(study)
     series = study.series
     picture_column, panel = st.columns([7, 3], gap="medium")
+    beside = _panel(study, panel)
     with picture_column:
         scan = _scan(study, series) if series is not None else None
         event = None
         if scan is not None:
             event = _show_viewer(study, series, scan)
-    with panel:
+    with beside.container():
         show_reading(study, series, scan)
         show_why(study, series, scan)
+    study.panel_shows = study.chosen
     if event is not None and scan is not None:
         explain_slice(study, series, scan, event.slice_index, where=panel)
+
+
+def _panel(study: OpenStudy, panel: DeltaGenerator) -> DeltaGenerator:
+    """Return where the reading goes, emptied at once if it still shows another series.
+
+    Streamlit leaves what the run before drew until it is drawn over: one series' reading would stand beside the
+    other's picture for as long as that loads.
+    """
+    return panel if study.panel_shows == study.chosen else panel.empty()
 
 
 def _scan(study: OpenStudy, series: Series) -> Scan | None:
@@ -48,7 +61,7 @@ def _scan(study: OpenStudy, series: Series) -> Scan | None:
     if study.scan is not None and study.scan[0] == series.key:
         return study.scan[1]
     if not series.viewable:
-        st.info(series.refusal.message if series.refusal else "This series holds no picture.")
+        st.info(plain(series.refusal.message) if series.refusal else "This series holds no picture.")
         return None
     scan = _load(series, slot)
     if scan is not None:
@@ -61,9 +74,9 @@ def _load(series: Series, slot: DeltaGenerator) -> Scan | None:
     """Load with progress in a slot; the slot is empty afterwards, or says why there is no scan."""
     slot.progress(0.0, "Loading the series")
     try:
-        scan = load(series, progress=lambda share, text: slot.progress(min(1.0, share), text))
+        scan = load(series, progress=lambda share, text: slot.progress(min(1.0, share), plain(text)))
     except StrokeAppError as error:
-        slot.error(error.user_message)
+        slot.error(plain(error.user_message))
         return None
     slot.empty()
     return scan
@@ -79,7 +92,7 @@ def _comparison(study: OpenStudy, series: Series) -> viewer.Comparison | None:
         "Compare with",
         list(others),
         index=None,
-        format_func=lambda key: f"{headline(others[key])} · {others[key].description or facts(others[key])}",
+        format_func=lambda key: _label(study, others[key]),
         placeholder="Compare with another series",
         label_visibility="collapsed",
         key=f"compare-{series.key}",
@@ -92,6 +105,12 @@ def _comparison(study: OpenStudy, series: Series) -> viewer.Comparison | None:
         scan = _load(others[key], slot)
         study.second = None if scan is None else (key, scan)
     return None if study.second is None else viewer.Comparison(study.second[1], same_frame(series, others[key]))
+
+
+def _label(study: OpenStudy, series: Series) -> str:
+    letters = patients(study.inventory)
+    whose = letters.get(series.patient, "") if len(letters) > 1 else ""
+    return " · ".join(filter(None, (whose, headline(series), name(series))))
 
 
 def _show_viewer(study: OpenStudy, series: Series, scan: Scan) -> viewer.ViewerEvent | None:
@@ -112,7 +131,7 @@ def _show_viewer(study: OpenStudy, series: Series, scan: Scan) -> viewer.ViewerE
                 key=f"viewer-{series.key}",
             )
     except StrokeAppError as error:
-        st.error(f"{headline(series)} cannot be shown: {error.user_message}")
+        st.error(f"{headline(series)} cannot be shown: {plain(error.user_message)}")
         return None
 
 

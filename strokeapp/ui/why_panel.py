@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,11 +14,14 @@ from strokeapp.inference.explanation.registry import METHODS, Cost
 from strokeapp.inference.words import NAMES, top_slice
 from strokeapp.reading import Series
 from strokeapp.types import Finding, Reading, Scan
+from strokeapp.ui.plain import plain
 from strokeapp.ui.state import OpenStudy
 
 if TYPE_CHECKING:
     from strokeapp.models.registry import Card
 
+FINDING_KEY = "why-finding-{}"
+"""The choice is kept per network: not every network reads every finding."""
 MOST_KEPT = 12
 MOST_VOLUMES = 6
 LOOK_EVERY = 0.7
@@ -41,16 +45,28 @@ def show_why(study: OpenStudy, series: Series | None, scan: Scan | None) -> None
     asked = st.button(f"Explain {place}", key="explain-top", width="stretch")
     if len(reading.slices) > 1:
         _show_volume(study, series, scan, card, method, finding)
-    st.caption("Or press Explain this slice in the viewer. Choose what is laid over the scan under Overlay.")
+    st.caption(
+        "Or press Explain this slice in the viewer. Choose what lies over the scan under Map and Explanation below it."
+    )
     if asked:
         explain_slice(study, series, scan, best)
 
 
 def _choose_finding(reading: Reading) -> Finding:
-    ranked = sorted(reading.findings, key=lambda f: reading.findings[f].probability, reverse=True)
     return st.segmented_control(
-        "Finding", list(reading.findings), format_func=NAMES.get, default=ranked[0], key="why-finding", required=True
+        "Finding",
+        list(reading.findings),
+        format_func=NAMES.get,
+        default=first_to_explain(reading),
+        key=FINDING_KEY.format(reading.model),
+        required=True,
     )
+
+
+def first_to_explain(reading: Reading) -> Finding:
+    """Return the finding whose probability stands highest beside its own operating point."""
+    # Thresholds differ: the larger probability may be the one that is not flagged.
+    return max(reading.findings, key=lambda f: reading.findings[f].probability / reading.findings[f].threshold)
 
 
 def _show_facts(scan: Scan, reading: Reading, finding: Finding, card: Card) -> None:
@@ -60,7 +76,10 @@ def _show_facts(scan: Scan, reading: Reading, finding: Finding, card: Card) -> N
     if found is None:
         st.caption(f"The lesion map marks no {NAMES[finding].lower()}.")
         return
-    st.markdown("\n".join(f"- {sentence}" for sentence in found.sentences()))
+    if not reading.findings[finding].flagged:
+        st.caption(f"{NAMES[finding]} is not flagged. What its lesion map marks all the same:")
+    # The quality flags stand in the reading above.
+    st.markdown("\n".join(f"- {sentence}" for sentence in replace(found, flags=()).sentences()))
 
 
 def _choose_method(card: Card, finding: Finding) -> str:
@@ -83,7 +102,7 @@ def _figures(card: Card) -> Measured | None:
     try:
         return measured(card.folder)
     except StrokeAppError as error:
-        st.warning(error.user_message)
+        st.warning(plain(error.user_message))
         return None
 
 
@@ -102,8 +121,9 @@ def explain_slice(study: OpenStudy, series: Series, scan: Scan, index: int, *, w
     from strokeapp.models.registry import find
 
     card = find(study.outcomes[series.key].reading.model)
-    finding, method = st.session_state["why-finding"], st.session_state.get(_method_key(card))
-    if not method:
+    finding = st.session_state.get(FINDING_KEY.format(card.name))
+    method = st.session_state.get(_method_key(card))
+    if not method or finding is None:
         return
     kept = study.attributions.setdefault(series.key, [])
     if any((item.method, item.finding, item.slice_index) == (method, finding, index) for item in kept):
@@ -117,7 +137,7 @@ def explain_slice(study: OpenStudy, series: Series, scan: Scan, index: int, *, w
                 progress=lambda share: bar.progress(share, told),
             )  # fmt: skip
         except StrokeAppError as error:
-            st.error(error.user_message)
+            st.error(plain(error.user_message))
             return
     kept.append(result)
     del kept[:-MOST_KEPT]
@@ -136,7 +156,7 @@ def _show_volume(study: OpenStudy, series: Series, scan: Scan, card: Card, metho
         return
     key = content_key(scan, card, method=method, finding=finding)
     if key in study.volumes:
-        st.caption(f"{METHODS[method].title} of all slices is under Overlay.")
+        st.caption(f"{METHODS[method].title} of all slices is under Explanation below the picture.")
     elif st.button("Explain all slices", key="explain-all", width="stretch"):
         _start(study, series, scan, card, method, finding, key)
         st.rerun()
@@ -169,7 +189,7 @@ def _follow(study: OpenStudy) -> None:
     try:
         key, series_key, volume = job.result()
     except StrokeAppError as error:
-        st.error(error.user_message)
+        st.error(plain(error.user_message))
         return
     if volume is not None:
         study.volumes[key] = (series_key, volume)

@@ -114,3 +114,14 @@ def test_thumbnail_keeps_proportions(tmp_path, opened):
     picture = thumbnail(series, size=64)
     assert np.all(picture[:15] == 0) and np.all(picture[17:47] > 0)
     assert preselect(opened(tmp_path / "wide.png")).key == series.key
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_pages_that_are_left_out_are_told(tmp_path, opened, pages):
+    first, *others = (Image.fromarray(gray(number)) for number in range(pages))
+    (tmp_path / "in").mkdir()
+    first.save(tmp_path / "in" / "stack.tif", save_all=True, append_images=others)
+    (series,) = opened().series
+    np.testing.assert_array_equal(load(series).voxels, [gray(0)])
+    told = [flag.message for flag in series.flags if flag.code == "more_pages"]
+    assert bool(told) == (pages > 1) and all("3 pages" in message for message in told)

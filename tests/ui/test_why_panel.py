@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 from strokeapp.inference.explanation.measured import measured, offered
 from strokeapp.inference.explanation.registry import METHODS
 from strokeapp.models.registry import find
+from strokeapp.types import Finding, FindingResult, Reading
 from strokeapp.ui.state import KEY
+from strokeapp.ui.why_panel import first_to_explain
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -44,7 +46,7 @@ def test_all_slices_are_explained_beside_other_work(app: AppTest) -> None:
     (held,) = study.volumes.values()
     scan = study.scan[1]
     assert len(held[1].values) == len(scan.voxels) and held[1].values.max() > 0
-    assert any("is under Overlay" in item.value for item in app.caption)
+    assert any("is under Explanation" in item.value for item in app.caption)
     assert not any(item.label == "Explain all slices" for item in app.button)
 
 
@@ -64,3 +66,8 @@ def test_closing_the_study_stops_what_runs(app: AppTest) -> None:
     assert any(item.label == "Cancel" for item in app.button)
     next(item for item in app.button if item.label == "Close study").click().run()
     assert len(stopped) == 1 and KEY not in app.session_state
+
+
+def test_what_is_flagged_is_explained_first_though_its_probability_is_lower() -> None:
+    findings = {Finding.HEMORRHAGIC: FindingResult(0.30, 0.33), Finding.ISCHEMIC: FindingResult(0.25, 0.20)}
+    assert first_to_explain(Reading("toy", "1", findings, ())) is Finding.ISCHEMIC

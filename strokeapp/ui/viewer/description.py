@@ -58,6 +58,7 @@ def describe_overlay(overlay: Overlay, blob_id: str) -> dict[str, Any]:
         "colormap": overlay.colormap,
         "kind": overlay.kind,
         "quantity": quantity,
+        "shown": overlay.shown,
     }
 
 

@@ -28,6 +28,7 @@ class Overlay:
         quantity: What the values are, as written beside the color bar; "probability" for maps and "relative
             attribution" for explanations, unless given.
         explains: Whether this explains a reading; overlays of some slices always do.
+        shown: Put on show when the series is opened; of one kind the last one wins.
     """
 
     label: str
@@ -36,6 +37,7 @@ class Overlay:
     colormap: Colormap = "hot"
     quantity: str = ""
     explains: bool = False
+    shown: bool = False
 
     @property
     def kind(self) -> Literal["map", "explanation"]:

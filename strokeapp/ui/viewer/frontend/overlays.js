@@ -24,6 +24,7 @@ class Overlays {
     const fresh = this.offered.filter((o) => before && !known.has(o.label) && o.kind === "explanation");
     const asked = fresh.find((o) => o.slices === null || o.slices.includes(slice));
     if (asked) this.chosen[asked.kind] = asked.label;
+    if (!before) for (const { kind, label } of this.offered.filter((o) => o.shown)) this.chosen[kind] = label;
     const wanted = new Set(this.offered.map(({ blob }) => blob));
     for (const blob of [...this.loaded.keys()]) if (!wanted.has(blob)) this.loaded.delete(blob);
     this.viewer.part(".overlay-bar").hidden = !this.offered.length;
