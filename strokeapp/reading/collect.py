@@ -104,16 +104,27 @@ def _files(path: Path, found: Collected) -> Iterator[tuple[Path, str]]:
     if not path.is_dir():
         yield path, path.name
         return
-    root = path.resolve()
-    for folder, folders, names in os.walk(path, followlinks=False):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(folder) / name
-            label = f"{path.name}/{file.relative_to(path).as_posix()}"
-            if file.is_symlink() and not file.resolve().is_relative_to(root):
-                found.problems.append(Problem(label, "link_outside", "This link leads out of the folder given."))
-            elif file.is_file():
-                yield file, label
+    yield from _under(path, path.name, path.resolve(), found)
+
+
+def _under(folder: str | Path, label: str, root: Path, found: Collected) -> Iterator[tuple[Path, str]]:
+    """Yield (file, label) of the files of a folder, then of the folders in it; links to folders are not followed."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError:
+        return  # a folder that may not be looked into is as empty
+    for entry in entries:
+        if entry.is_dir():
+            continue
+        name = f"{label}/{entry.name}"
+        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+            found.problems.append(Problem(name, "link_outside", "This link leads out of the folder given."))
+        elif entry.is_file():
+            yield Path(entry.path), name
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _under(entry.path, f"{label}/{entry.name}", root, found)
 
 
 def _take(file: Path, label: str, workspace: Path, budget: Budget, found: Collected, *, counted: bool = False) -> None:
@@ -158,16 +169,18 @@ def identify(path: Path, label: str, file_bytes: int) -> Kind | None:
         UnsupportedFileError: Nothing this program reads.
         LimitError: Larger than ``file_bytes``.
     """
-    name = PurePosixPath(label).name
+    name = label.rpartition("/")[2]
     if name.lower() in QUIET_NAMES or name.startswith("._"):
         return None
-    size = path.stat().st_size
+    file = os.open(path, os.O_RDONLY)
+    try:
+        size, head = os.fstat(file).st_size, os.read(file, HEAD_BYTES)
+    finally:
+        os.close(file)
     if size == 0:
         raise EmptyInputError("The file is empty (zero bytes). Copy it again from its source.")
     if size > file_bytes:
         raise LimitError(f"A file is larger than {file_bytes / 2**30:.1f} GiB. Give one series at a time.")
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
     kind = _by_content(head, path)
     if kind is not None:
         return kind

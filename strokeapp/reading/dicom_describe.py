@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.reading.dicom_headers import FileFacts
+from strokeapp.reading.choice import bone_kernel
+from strokeapp.reading.dicom_facts import FileFacts
 from strokeapp.reading.dicom_pixels import FrameReader, Measure
 from strokeapp.reading.dicom_series import Stack, stacks_of
 from strokeapp.reading.geometry import Turn, canonical, quality_flags
@@ -42,7 +43,7 @@ REFUSALS = {
     "missing_rescale": "This CT lacks the tags that turn its values into Hounsfield units. Export it again with them.",
     "constant_image": "Every pixel has the same value: there is nothing in the image.",
     "too_small": "The image has too few rows or columns to be read.",
-    "time_series": "This holds many time points of the same slices; it is for perfusion, not for a single reading.",
+    "time_series": "This holds many time points of the same slices (perfusion or functional MR), not a single scan.",
     "unknown_b_value": "Several diffusion images lie at each position and the tags do not tell their b-values. "
     "Give the b = 1000 images alone.",
     "low_b_value": "The diffusion weighting is too weak to show an infarct reliably. Give the images of b = 1000.",
@@ -101,6 +102,7 @@ def _without_pixels(group: list[FileFacts]) -> Series:
         key=short_key(file.patient, file.series_uid, file.instance_uid, "no_pixels"), source=_source(group),
         modality=Modality.OTHER, sequence=Sequence.UNKNOWN, description=file.description, slices=0, frames=0,
         spacing_mm=None, plane=Plane.UNKNOWN, synthetic=file.synthetic, viewable=False, refusal=_refusal("no_pixels"),
+        patient=file.patient,
     )  # fmt: skip
 
 
@@ -129,6 +131,7 @@ def _described(stack: Stack, limits: Limits) -> Series:
         spacing_mm=None if geometry is None else geometry.spacing_mm, plane=plane, synthetic=file.synthetic,
         viewable=viewable, refusal=refusal, flags=tuple(flags), rows=rows, columns=columns, kernel=file.kernel,
         b_value=stack.shots[0].frame.b_value, derived="DERIVED" in file.image_type[:1],
+        patient=file.patient,
         _plan=DicomPlan(stack, turn, geometry, measure, trace),
     )  # fmt: skip
 
@@ -146,19 +149,19 @@ def _refusal(code: str) -> Refusal:
 
 def _peek(stack: Stack) -> Peek:
     """Decode the middle slice; if it is constant, two more, before calling a series constant."""
-    reader, count = FrameReader(), len(stack.shots)
+    reader, count, images = FrameReader(), len(stack.shots), []
     try:
-        images = []
         for number in (count // 2, count // 4, (3 * count) // 4):
             shot = stack.shots[number]
-            image = reader.stored(shot.file, shot.frame)
-            images.append(image * np.float32(shot.frame.slope) + np.float32(shot.frame.intercept))
-            if np.ptp(image) > 0:
+            images.append(reader.stored(shot.file, shot.frame))
+            if np.ptp(images[-1]) > 0:
                 break
     except StrokeAppError as error:
         return Peek(error=error.detail or error.user_message)
-    last = images[-1]
     constant = all(np.ptp(image) == 0 for image in images)
+    if shot.file.modality is not Modality.CT and not shot.file.secondary_capture:
+        return Peek(constant=constant)  # nobody asks for Hounsfield units
+    last = images[-1] * np.float32(shot.frame.slope) + np.float32(shot.frame.intercept)
     return Peek(plausible_hounsfield(last), constant, bool((last < -500).mean() > 0.01), "")
 
 
@@ -255,6 +258,8 @@ def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek, t
         warn("inverted", "The image is stored inverted (MONOCHROME1) and was turned to bright = high.", Severity.INFO)
     if modality is Modality.CT and file.contrast:
         warn("contrast", "The tags say that contrast agent was given; this may not be a plain CT.")
+    if modality is Modality.CT and bone_kernel(file):
+        warn("bone_kernel_tag", f"The tags name a reconstruction for bone ({file.kernel}).", Severity.INFO)
     if file.body_part.replace(" ", "").replace("-", "") in OTHER_BODY_PARTS:
         warn("body_part", f"The tags name another part of the body ({file.body_part.lower()}).")
     if file.bits_allocated <= 8 and not file.color:

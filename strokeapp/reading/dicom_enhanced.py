@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from strokeapp.reading.dicom_headers import FrameFacts, numbers, unit_orientation, value_of
+from strokeapp.reading.dicom_facts import FrameFacts
+from strokeapp.reading.dicom_headers import numbers, unit_orientation, value_of
 from strokeapp.reading.diffusion import b_value_of, direction_kind
 from strokeapp.reading.siemens import Mosaic, is_mosaic, mosaic_of
 
@@ -26,7 +27,7 @@ def frames_of(dataset: Dataset) -> tuple[FrameFacts, ...]:
     if per_frame:
         shared = value_of(dataset, "SharedFunctionalGroupsSequence")
         shared = shared[0] if shared else Dataset()
-        return tuple(_enhanced_frame(shared, group, index) for index, group in enumerate(per_frame[:count]))
+        return tuple(enhanced_frame(shared, group, index) for index, group in enumerate(per_frame[:count]))
     frames = tuple(_classic_frame(dataset, index, count) for index in range(count))
     mosaic = mosaic_of(dataset) if count == 1 and is_mosaic(dataset) else None
     return frames if mosaic is None else _tiles(frames[0], mosaic)
@@ -61,7 +62,7 @@ def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
         frame_type=direction_kind(dataset),
         order=(
             _number(dataset, "TemporalPositionIdentifier") or 0.0,
-            _clock(value_of(dataset, "AcquisitionTime") or value_of(dataset, "ContentTime")),
+            clock(value_of(dataset, "AcquisitionTime") or value_of(dataset, "ContentTime")),
             _number(dataset, "TriggerTime") or 0.0,
             _number(dataset, "InstanceNumber") or 0.0,
             float(index),
@@ -69,7 +70,15 @@ def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
     )
 
 
-def _enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
+def enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
+    """Return what places and scales one frame of a multi-frame object.
+
+    Args:
+        shared: Item of the shared functional groups, maybe empty.
+        group: Item of the per-frame functional groups; what it has takes precedence.
+        index: Frame in its file.
+    """
+
     def macro(name: str) -> Dataset:
         for source in (group, shared):
             items = value_of(source, name)
@@ -113,8 +122,8 @@ def _number(dataset: Dataset, keyword: str) -> float | None:
         return None
 
 
-def _clock(value: Any) -> float:
-    """Return a DICOM time as seconds of the day, 0 where it is missing or malformed."""
+def clock(value: Any) -> float:
+    """Return a DICOM time (TM) as seconds of the day, 0 where it is missing or malformed."""
     text = str(value or "")
     digits = text.split(".")[0]
     if not digits.isdigit() or len(digits) < 6:

@@ -7,7 +7,6 @@ import struct
 import warnings
 import zlib
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ from pydicom.uid import (
 )
 
 from strokeapp.errors import CorruptFileError, LimitError, StrokeAppError
+from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
 from strokeapp.reading.dicom_native import NativePixels
-from strokeapp.reading.siemens import Tile
 from strokeapp.types import Modality
 
 DEFER_BYTES = 64 * 1024
@@ -40,7 +39,6 @@ DEFLATE_RATIO, DEFLATE_RATIO_FROM = 200, 64 * 2**20
 UNCOMPRESSED = {
     DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
 }  # fmt: skip
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 PHANTOM = "strokeapp phantom"
 # What pydicom raises on damaged data sets; anything else is a fault of this program and must surface.
 PARSE_ERRORS = (
@@ -48,96 +46,6 @@ PARSE_ERRORS = (
     NotImplementedError, OSError, IndexError, OverflowError, zlib.error, UnicodeError, RecursionError, MemoryError,
     struct.error,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """Hold what one DICOM file says of itself, free of names.
-
-    Args:
-        path: On disk.
-        label: Named as the user gave it.
-        patient: Hash of the identifiers, to keep patients apart.
-        signed: Pixel representation.
-        rows, columns: Of one slice; of one tile where the file is a mosaic.
-        padding: Raw pixel padding value, or None.
-        has_pixels: Whether pixel data are in the file.
-        compressed: Whether a decoder is needed.
-        native: Where the pixels lie if they can be read as they are, or None.
-        other fields: The DICOM attributes of the same name.
-    """
-
-    path: Path
-    label: str
-    patient: str
-    study_uid: str
-    series_uid: str
-    instance_uid: str
-    sop_class: str
-    modality: Modality
-    image_type: tuple[str, ...]
-    rows: int
-    columns: int
-    samples: int
-    photometric: str
-    bits_allocated: int
-    bits_stored: int
-    signed: bool
-    padding: int | None
-    padding_limit: int | None
-    description: str
-    protocol: str
-    sequence_name: str
-    kernel: str
-    contrast: bool
-    body_part: str
-    synthetic: bool
-    has_pixels: bool
-    compressed: bool
-    rescaled: bool
-    frames: tuple[FrameFacts, ...] = field(default=(), repr=False)
-    native: NativePixels | None = None
-
-    @property
-    def secondary_capture(self) -> bool:
-        """Tell whether the SOP class is one of the secondary captures."""
-        return self.sop_class.startswith(SECONDARY_CAPTURE)
-
-    @property
-    def color(self) -> bool:
-        """Tell whether pixels are colors, not measurements."""
-        return self.samples != 1 or self.photometric == "PALETTE COLOR"
-
-
-@dataclass(frozen=True, slots=True)
-class FrameFacts:
-    """Hold what places and scales one frame.
-
-    Args:
-        index: Frame in its file.
-        position: (3,) center of the first voxel, LPS mm, or None.
-        orientation: (6,) direction along a row, then along a column, or None.
-        spacing: (row spacing, column spacing) in mm, or None.
-        slope: Rescale slope.
-        intercept: Rescale intercept.
-        b_value: s/mm², or None.
-        echo: Echo time in ms, or None.
-        frame_type: Kind of frame where frames of one file differ.
-        order: Sorts frames of one position in time.
-        tile: Part of the decoded frame that is this slice, or None for all of it (mosaics).
-    """
-
-    index: int
-    position: tuple[float, float, float] | None
-    orientation: tuple[float, ...] | None
-    spacing: tuple[float, float] | None
-    slope: float
-    intercept: float
-    b_value: float | None
-    echo: float | None
-    frame_type: str
-    order: tuple[float, ...]
-    tile: Tile | None = None
 
 
 def read_header(path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
@@ -152,26 +60,43 @@ def read_header(path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
         CorruptFileError: Not a DICOM data set, or the pixel data are cut off.
         LimitError: A deflated data set is larger than ``max_bytes``.
     """
-    from strokeapp.reading.dicom_enhanced import frames_of  # it needs the helpers of this module
-
     try:
         with warnings.catch_warnings():
             # Warnings quote values, and values may be names.
             warnings.simplefilter("ignore")
-            dataset = open_dataset(path, max_bytes=max_bytes)
-            _check_frames(dataset)
-            if "SOPClassUID" not in dataset and "Rows" not in dataset:
-                raise CorruptFileError("The file is not a DICOM image: it holds neither an object class nor an image.")
-            has_pixels = _check_pixels(dataset, path)
-            native = _native(dataset) if has_pixels else None
-            frames = frames_of(dataset) if has_pixels else ()
-            return _facts(dataset, path, label, frames, has_pixels=has_pixels, native=native)
+            return facts_of(open_dataset(path, max_bytes=max_bytes), path, label)
     except StrokeAppError:
         raise
     except PARSE_ERRORS as error:
         raise CorruptFileError(
             "The DICOM file is damaged. Export it again.", detail=f"{type(error).__name__}: {error}"
         ) from error
+
+
+def facts_of(dataset: Dataset, path: Path, label: str, frames: tuple[FrameFacts, ...] | None = None) -> FileFacts:
+    """Return what a parsed data set says of itself.
+
+    Args:
+        dataset: With file meta information; values may be on disk still.
+        path: The file it was parsed from.
+        label: Name shown to the user.
+        frames: What is known of its frames already, or None.
+
+    Raises:
+        CorruptFileError: Not an image object, or the pixel data are cut off.
+        LimitError: The header claims more frames than any scanner makes.
+        Exception: Whatever pydicom raises on damaged values; see ``PARSE_ERRORS``.
+    """
+    from strokeapp.reading.dicom_enhanced import frames_of  # it needs the helpers of this module
+
+    _check_frames(dataset)
+    if "SOPClassUID" not in dataset and "Rows" not in dataset:
+        raise CorruptFileError("The file is not a DICOM image: it holds neither an object class nor an image.")
+    has_pixels = _check_pixels(dataset, path)
+    native = _native(dataset) if has_pixels else None
+    if frames is None:
+        frames = frames_of(dataset) if has_pixels else ()
+    return _facts(dataset, path, label, frames, has_pixels=has_pixels, native=native)
 
 
 def open_dataset(path: Path, *, defer: bool = True, max_bytes: int = 2**31) -> Dataset:
@@ -217,7 +142,7 @@ def _check_pixels(dataset: Dataset, path: Path) -> bool:
             break
     else:
         return False
-    element: Any = dataset.get_item(keyword)
+    element: Any = dataset.get_item(keyword, keep_deferred=True)
     length = getattr(element, "length", None)
     if length is None:
         length = len(element.value or b"")
@@ -255,7 +180,7 @@ def expected_bytes(dataset: Dataset) -> int:
 
 def _native(dataset: Dataset) -> NativePixels | None:
     """Return where gray little-endian pixels lie; None where a decoder has to make something of them."""
-    element: Any = dataset.get_item("PixelData")
+    element: Any = dataset.get_item("PixelData", keep_deferred=True)
     start, bits = getattr(element, "value_tell", None), int(dataset.BitsAllocated)
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     gray = str(value_of(dataset, "PhotometricInterpretation", "")).strip() in ("MONOCHROME1", "MONOCHROME2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,23 @@ class NativePixels:
             OSError: It cannot be read.
         """
         image = np.empty((self.rows, self.columns), self.dtype)
-        with path.open("rb", buffering=0) as file:
-            file.seek(self.offset + index * image.nbytes)
-            if file.readinto(memoryview(image).cast("B")) != image.nbytes:
-                raise EOFError("the pixels end before the frame does")
+        self.read_into(image, path, index)
         return image
+
+    def read_into(self, image: NDArray, path: Path, index: int, file: int | None = None) -> None:
+        """Read stored values of one frame into an array of its shape and type; errors as of ``frame``.
+
+        Args:
+            image: (rows, columns), contiguous.
+            path: The file.
+            index: Frame in the file.
+            file: Descriptor of the file where the caller has it open.
+        """
+        if file is None:
+            file = os.open(path, os.O_RDONLY)
+            try:
+                self.read_into(image, path, index, file)
+            finally:
+                os.close(file)
+        elif os.preadv(file, [memoryview(image).cast("B")], self.offset + index * image.nbytes) != image.nbytes:
+            raise EOFError("the pixels end before the frame does")

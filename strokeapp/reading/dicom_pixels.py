@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum, auto
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from strokeapp.errors import CorruptFileError
 from strokeapp.reading.decoder_process import SHARED
 from strokeapp.reading.dicom_decode import Decoder
-from strokeapp.reading.dicom_headers import PARSE_ERRORS, FileFacts, FrameFacts
+from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
+from strokeapp.reading.dicom_headers import PARSE_ERRORS
 from strokeapp.types import Units
 
 AIR_HU = -1024
@@ -50,6 +53,9 @@ class FrameReader:
     def __init__(self) -> None:
         self._here = Decoder()
         self._mosaic: tuple[Path, int, NDArray] | None = None
+        self._scratch: NDArray = np.empty((0, 0), np.uint16)
+        self._keeps = False
+        self._open: tuple[Path, int] | None = None
 
     def stored(self, file: FileFacts, frame: FrameFacts) -> NDArray:
         """Return stored values, (rows, columns) or (rows, columns, samples).
@@ -60,14 +66,9 @@ class FrameReader:
         try:
             image = self._decoded(file, frame)
         except (*PARSE_ERRORS, RuntimeError, CorruptFileError) as error:
-            detail = error.detail if isinstance(error, CorruptFileError) else f"{type(error).__name__}: {error}"
-            raise CorruptFileError(
-                f"{file.label}: the image cannot be decoded; it is damaged or compressed in an unknown way. "
-                "Export it again, uncompressed.",
-                detail=detail,
-            ) from error
+            raise _undecodable(file, error) from error
         if image.shape[:2] != (file.rows, file.columns):
-            raise CorruptFileError(f"{file.label}: the image has another size than its header says. Export it again.")
+            raise _other_size(file)
         return image
 
     def _decoded(self, file: FileFacts, frame: FrameFacts) -> NDArray:
@@ -81,11 +82,73 @@ class FrameReader:
     def _whole(self, file: FileFacts, index: int) -> NDArray:
         if file.native is not None:
             return file.native.frame(file.path, index)
-        return (SHARED if file.compressed else self._here).decode(file.path, index)
+        if file.compressed:
+            return SHARED.decode(file.path, index, file.encapsulated)
+        return self._here.decode(file.path, index)
+
+    def __enter__(self) -> Self:
+        """Keep files of several frames open from one frame to the next; they are closed at the end."""
+        self._keeps = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what is open."""
+        self._keeps = False
+        self._close()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+    def _descriptor(self, file: FileFacts) -> int | None:
+        if not self._keeps or len(file.frames) < 2:
+            return None
+        if self._open is None or self._open[0] != file.path:
+            self._close()
+            self._open = (file.path, os.open(file.path, os.O_RDONLY))
+        return self._open[1]
+
+    def measure_into(self, values: NDArray, file: FileFacts, frame: FrameFacts, measure: Measure) -> None:
+        """Write one frame into an array (rows, columns) of the type of ``measure``; errors as of ``stored``."""
+        image = self._borrowed(values, file, frame)
+        if not _whole_numbers_into(values, image, file, frame, measure):
+            values[...] = self._measured(image, file, frame, measure)
+
+    def _decompressed(self, file: FileFacts, frame: FrameFacts) -> NDArray:
+        """Return stored values of a compressed frame in memory that the next one overwrites."""
+        try:
+            self._scratch = SHARED.decode(file.path, frame.index, file.encapsulated, reuse=self._scratch)
+        except CorruptFileError as error:
+            raise _undecodable(file, error) from error
+        if self._scratch.shape != (file.rows, file.columns):
+            raise _other_size(file)
+        return self._scratch
+
+    def _borrowed(self, values: NDArray, file: FileFacts, frame: FrameFacts) -> NDArray:
+        """Return stored values, in the memory of ``values`` itself or in one that the next frame overwrites."""
+        native = file.native
+        if file.encapsulated is not None and frame.tile is None:
+            return self._decompressed(file, frame)
+        if native is None or frame.tile is not None or (native.rows, native.columns) != (file.rows, file.columns):
+            return self.stored(file, frame)
+        if values.flags.c_contiguous and values.itemsize == native.dtype.itemsize:
+            image = values.view(native.dtype)
+        else:
+            if self._scratch.shape != values.shape or self._scratch.dtype != native.dtype:
+                self._scratch = np.empty(values.shape, native.dtype)
+            image = self._scratch
+        try:
+            native.read_into(image, file.path, frame.index, self._descriptor(file))
+        except (EOFError, OSError) as error:
+            raise _undecodable(file, error) from error
+        return image
 
     def measured(self, file: FileFacts, frame: FrameFacts, measure: Measure) -> NDArray:
-        """Return one frame (rows, columns) in the values of ``measure``."""
-        image = self.stored(file, frame)
+        """Return one frame (rows, columns) in the values of ``measure``; errors as of ``stored``."""
+        return self._measured(self.stored(file, frame), file, frame, measure)
+
+    def _measured(self, image: NDArray, file: FileFacts, frame: FrameFacts, measure: Measure) -> NDArray:
         if measure is Measure.GRAY:
             return _gray(image, file)
         padding = _padding_mask(image, file)
@@ -100,6 +163,54 @@ class FrameReader:
         values *= np.float32(frame.slope)
         values += np.float32(frame.intercept)
         return values
+
+
+def _undecodable(file: FileFacts, error: Exception) -> CorruptFileError:
+    detail = error.detail if isinstance(error, CorruptFileError) else f"{type(error).__name__}: {error}"
+    return CorruptFileError(
+        f"{file.label}: the image cannot be decoded; it is damaged or compressed in an unknown way. "
+        "Export it again, uncompressed.",
+        detail=detail,
+    )
+
+
+def _other_size(file: FileFacts) -> CorruptFileError:
+    return CorruptFileError(f"{file.label}: the image has another size than its header says. Export it again.")
+
+
+def _whole_numbers_into(values: NDArray, image: NDArray, file: FileFacts, frame: FrameFacts, measure: Measure) -> bool:
+    """Write the common case in one pass: 16-bit values to which a whole number is added, and nothing to mend.
+
+    Returns:
+        Whether it was that case; ``values`` is untouched otherwise.
+    """
+    shift = _whole_shift(file, frame, measure)
+    plain = image.dtype.kind in "iu" and image.dtype.itemsize == 2 and image.dtype.isnative and image.size > 0
+    if shift is None or not plain:
+        return False
+    low, high = int(image.min()), int(image.max())
+    first, last = _stored_range(file)
+    if low < first or high > last or low + shift < -(2**15) or high + shift >= 2**15:
+        return False
+    padding = _padding_mask(image, file) if measure is Measure.HU else None
+    # Both ends fit, so sums that wrap around on the way come out right.
+    if shift or not np.may_share_memory(image, values):
+        np.add(image.view(np.int16), np.array(shift).astype(np.int16), out=values)
+    if measure is Measure.HU:
+        if low + shift < AIR_HU:
+            np.maximum(values, AIR_HU, out=values)
+        if padding is not None:
+            values[padding] = AIR_HU
+    return True
+
+
+def _whole_shift(file: FileFacts, frame: FrameFacts, measure: Measure) -> int | None:
+    """Return the whole number that makes stored values those of the measure, None where more has to be done."""
+    if measure is Measure.INTEGER:
+        return None if file.photometric == "MONOCHROME1" else 0
+    if measure is Measure.HU and frame.slope == 1 and float(frame.intercept).is_integer():
+        return int(frame.intercept)
+    return None
 
 
 def _hounsfield(image: NDArray, frame: FrameFacts, padding: NDArray[np.bool_] | None) -> NDArray[np.int16]:

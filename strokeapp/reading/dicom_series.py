@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokeapp.errors import CorruptFileError
-from strokeapp.reading.dicom_headers import FileFacts, FrameFacts
+from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
 from strokeapp.reading.dicom_pixels import FrameReader
 from strokeapp.reading.diffusion import rounded_b
 from strokeapp.types import Geometry, Modality, QualityFlag, Severity
@@ -97,6 +97,9 @@ def _by_orientation(shots: list[Shot]) -> list[list[Shot]]:
     """Split shots by direction cosines; rounding them instead could split equal ones."""
     clusters: list[tuple[NDArray[np.float64], list[Shot]]] = []
     for shot in shots:
+        if clusters and shot.frame.orientation == clusters[-1][1][-1].frame.orientation:
+            clusters[-1][1].append(shot)  # the same numbers again, as in nearly every series
+            continue
         directions = np.array(shot.frame.orientation)
         for center, members in clusters:
             if np.abs(center - directions).max() <= SAME_DIRECTION:
@@ -135,16 +138,18 @@ def _stacked(shots: list[Shot], identity: tuple[object, ...]) -> Stack:
 
 def _places(shots: list[Shot], normal: NDArray[np.float64]) -> list[list[Shot]]:
     """Return shots by position along the normal, each position's shots in order of time."""
-    along = np.array([np.dot(shot.frame.position, normal) for shot in shots])
-    order = np.argsort(along, kind="stable")
+    along = np.array([shot.frame.position for shot in shots], dtype=np.float64) @ normal
     places: list[list[Shot]] = []
     last = -np.inf
-    for number in order:
-        if along[number] - last > SAME_PLACE_MM:
+    for number, here in zip(np.argsort(along, kind="stable").tolist(), np.sort(along).tolist(), strict=True):
+        if here - last > SAME_PLACE_MM:
             places.append([])
-            last = along[number]
+            last = here
         places[-1].append(shots[number])
-    return [sorted(place, key=lambda shot: (shot.frame.order, shot.file.label)) for place in places]
+    for place in places:
+        if len(place) > 1:
+            place.sort(key=lambda shot: (shot.frame.order, shot.file.label))
+    return places
 
 
 def _without_copies(places: list[list[Shot]]) -> tuple[list[list[Shot]], int]:

@@ -66,6 +66,7 @@ class Series:
         kernel: CT convolution kernel or empty.
         b_value: Diffusion weighting in s/mm², or None.
         derived: Computed from other images, as the image type says.
+        patient: Hash that tells patients of one input apart; empty where the source names none.
     """
 
     key: str
@@ -86,6 +87,7 @@ class Series:
     kernel: str = ""
     b_value: float | None = None
     derived: bool = False
+    patient: str = ""
     _plan: Any = field(default=None, repr=False, compare=False)
 
 

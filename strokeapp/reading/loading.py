@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,7 @@ from PIL import Image
 
 from strokeapp.errors import UnsuitableSeriesError
 from strokeapp.imaging.windows import CT_PRESETS
+from strokeapp.reading.decoder_process import HELPERS
 from strokeapp.reading.dicom_describe import DicomPlan
 from strokeapp.reading.dicom_pixels import FrameReader
 from strokeapp.reading.diffusion import trace_of
@@ -22,6 +26,8 @@ from strokeapp.types import Geometry, Modality, Scan, Units
 Progress = Callable[[float, str], None]
 BRAIN_WINDOW = (CT_PRESETS[0].low, CT_PRESETS[0].high)
 """Lowest and highest HU of the brain window."""
+SLICES_FOR_HELPERS = 32
+"""Compressed slices from which a second helper is worth its start."""
 
 
 def load(series: Series, *, progress: Progress | None = None) -> Scan:
@@ -96,18 +102,60 @@ def _check_viewable(series: Series) -> None:
 
 
 def _dicom(plan: DicomPlan, tell: Progress) -> NDArray:
-    stack, reader = plan.stack, FrameReader()
+    stack = plan.stack
     rows, columns = stack.first.rows, stack.first.columns
     shape = (columns, rows) if plan.turn.transpose else (rows, columns)
     voxels = np.empty((len(stack.shots), *shape), plan.measure.dtype)
     # Each slice is turned as it comes: turning the volume afterwards would take its memory twice.
     places = voxels[::-1] if plan.turn.reverse else voxels
-    for number, shot in enumerate(stack.shots):
-        tell(number / len(stack.shots), f"Reading slice {number + 1} of {len(stack.shots)}")
-        every = stack.places[number] if plan.trace else (shot,)
-        images = (reader.measured(one.file, one.frame, plan.measure) for one in every)
-        places[number] = plan.turn.slice(trace_of(images) if plan.trace else next(images))
+    if stack.first.encapsulated and len(stack.shots) >= SLICES_FOR_HELPERS and _cores() > 1:
+        _dicom_by_threads(plan, places, tell)
+        return voxels
+    with FrameReader() as reader:
+        for number in range(len(stack.shots)):
+            tell(number / len(stack.shots), f"Reading slice {number + 1} of {len(stack.shots)}")
+            _read_slice(plan, reader, number, places[number])
     return voxels
+
+
+def _dicom_by_threads(plan: DicomPlan, places: NDArray, tell: Progress) -> None:
+    """Read compressed slices with all helper processes at once; the first slice that fails ends it."""
+    readers: SimpleQueue[FrameReader] = SimpleQueue()
+    for _ in range(HELPERS):
+        readers.put(FrameReader())
+
+    def read(number: int) -> None:
+        reader = readers.get()
+        try:
+            _read_slice(plan, reader, number, places[number])
+        finally:
+            readers.put(reader)
+
+    with ThreadPoolExecutor(HELPERS) as threads:
+        waiting = [threads.submit(read, number) for number in range(len(places))]
+        try:
+            for number, done in enumerate(waiting):
+                tell(number / len(waiting), f"Reading slice {number + 1} of {len(waiting)}")
+                done.result()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def _read_slice(plan: DicomPlan, reader: FrameReader, number: int, place: NDArray) -> None:
+    """Write one slice of a series where it belongs, (rows, columns) of the scan."""
+    shot = plan.stack.shots[number]
+    if plan.trace:
+        images = (reader.measured(one.file, one.frame, plan.measure) for one in plan.stack.places[number])
+        place[...] = plan.turn.slice(trace_of(images))
+        return
+    # The turn is a view: seen from the place, it leads back to rows and columns as they are stored.
+    turn = plan.turn
+    native = place[:: -1 if turn.flip_rows else 1, :: -1 if turn.flip_columns else 1]
+    reader.measure_into(native.T if turn.transpose else native, shot.file, shot.frame, plan.measure)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _dicom_slice(plan: DicomPlan) -> NDArray:

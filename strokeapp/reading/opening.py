@@ -11,7 +11,8 @@ from strokeapp.errors import StrokeAppError
 from strokeapp.reading import dicom_describe, nifti_describe, pictures
 from strokeapp.reading.archive import Budget
 from strokeapp.reading.collect import B_TABLE, Collected, Item, Kind, collect
-from strokeapp.reading.dicom_headers import FileFacts, read_header
+from strokeapp.reading.dicom_facts import FileFacts
+from strokeapp.reading.dicom_quick import HeaderReader
 from strokeapp.reading.diffusion import b_table
 from strokeapp.reading.inventory import Inventory, Problem, Series
 from strokeapp.reading.limits import Limits
@@ -63,11 +64,11 @@ def _items(found: Collected, kind: Kind) -> list[Item]:
 
 def _dicom(found: Collected, limits: Limits, each_file: bool, problems: list[Problem], tell: Progress) -> list[Series]:
     files: list[FileFacts] = []
-    items = _items(found, Kind.DICOM)
+    items, headers = _items(found, Kind.DICOM), HeaderReader()
     for number, item in enumerate(items):
         tell(0.2 + 0.6 * number / len(items), f"Reading header {number + 1} of {len(items)}")
         try:
-            files.append(read_header(item.path, item.label, max_bytes=limits.file_bytes))
+            files.append(headers.read(item.path, item.label, max_bytes=limits.file_bytes))
         except StrokeAppError as error:
             problems.append(Problem.from_error(item.label, error))
     return dicom_describe.describe(files, limits, each_file=each_file)
