@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
 
-from strokeapp.performance.calibration import expected_calibration_error
+from strokeapp.errors import PerformanceError
+from strokeapp.performance.calibration import EPSILON, Reliability, brier, expected_calibration_error, reliability
 from strokeapp.performance.intervals import RESAMPLES, SEED, Interval, bootstrap_interval
 from strokeapp.performance.threshold import ratio
 
@@ -17,6 +19,58 @@ class CalibrationError(NamedTuple):
 
     value: float
     interval: Interval
+
+
+class Calibrated(NamedTuple):
+    """Hold how well some probabilities are calibrated.
+
+    Args:
+        curve: Bins.
+        error: Expected calibration error with its interval.
+        brier: Mean squared distance of probability and label.
+    """
+
+    curve: Reliability
+    error: CalibrationError
+    brier: float
+
+
+def judge_calibration(
+    labels: ArrayLike, probabilities: ArrayLike, groups: ArrayLike, *, n: int = RESAMPLES, seed: int = SEED
+) -> Calibrated:
+    """Compute the reliability curve, the expected calibration error and the Brier score of one set of images.
+
+    Args:
+        labels: (images,) 1 or 0.
+        probabilities: (images,) in [0, 1].
+        groups: (images,) patient of each.
+        n: Resamples of patients.
+        seed: Of the draws.
+
+    Raises:
+        PerformanceError: As ``reliability``.
+    """
+    error = calibration_error(labels, probabilities, groups, n=n, seed=seed)
+    return Calibrated(reliability(labels, probabilities), error, brier(labels, probabilities))
+
+
+def undo_calibration(probabilities: ArrayLike, *, temperature: float, shift: float = 0.0) -> NDArray[np.float64]:
+    """Return the probabilities that the network's own logits z give, from sigmoid(z / temperature + shift).
+
+    Source: Platt scaling; with shift 0 it is temperature scaling (Guo et al., ICML 2017).
+
+    Args:
+        probabilities: (images,) calibrated, in [0, 1]; clipped by 1e-7 so that the logit is finite.
+        temperature: That was used, above 0.
+        shift: That was used.
+
+    Raises:
+        PerformanceError: The temperature is not above 0.
+    """
+    if not temperature > 0:
+        raise PerformanceError(f"A temperature lies above 0, not at {temperature}.")
+    clipped = np.clip(np.asarray(probabilities, np.float64), EPSILON, 1 - EPSILON)
+    return expit((logit(clipped) - shift) * temperature)
 
 
 def calibration_error(

@@ -19,10 +19,16 @@ UNDEFINED = "–"
 MAX_POINTS = 500
 CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]], "scrollZoom": False, "responsive": True}
 """Hand this to ``st.plotly_chart(config=...)``: on hover one button, which saves the figure as PNG."""
+PNG_SCALE = 2
 
 _CHANCE = {"color": theme.CHANCE, "dash": "dot", "width": 1}
 _MARKER = {"color": theme.OPERATING_POINT, "size": 12, "line": {"color": "#000000", "width": 1}}
 _UNIT_RANGE = [-0.02, 1.02]
+
+
+def config(file_name: str) -> dict[str, Any]:
+    """Return ``CONFIG`` with a name, without ending, for the saved figure; it has twice the pixels of the screen."""
+    return CONFIG | {"toImageButtonOptions": {"format": "png", "filename": file_name, "scale": PNG_SCALE}}
 
 
 def number(value: float, *, digits: int = 2) -> str:
@@ -80,13 +86,14 @@ def precision_recall_figure(
     return _unit_axes(figure)
 
 
-def confusion_figure(counts: Confusion, *, positive: str, negative: str) -> go.Figure:
+def confusion_figure(counts: Confusion, *, positive: str, negative: str, ink: str = theme.TEXT) -> go.Figure:
     """Draw the confusion matrix: counts, and below them the share of the row.
 
     Args:
         counts: Shades follow the share of the row, so that a rare class is as visible as a common one.
         positive: Name of the class with the finding, e.g. "hemorrhage".
         negative: Of the other.
+        ink: Color of the counts, that of the page's text: the shades are transparent.
     """
     cells = np.array([[counts.tp, counts.fn], [counts.fp, counts.tn]])
     rows = cells.sum(axis=1, keepdims=True)
@@ -97,8 +104,6 @@ def confusion_figure(counts: Confusion, *, positive: str, negative: str) -> go.F
         x=["Flagged", "Not flagged"],
         y=[positive, negative],
         text=text,
-        texttemplate="%{text}",
-        textfont={"size": theme.FONT_SIZE + 2, "color": theme.TEXT},
         colorscale=theme.CONFUSION_SCALE,
         zmin=0,
         zmax=1,
@@ -108,6 +113,10 @@ def confusion_figure(counts: Confusion, *, positive: str, negative: str) -> go.F
         ygap=3,
     )
     figure = _figure("", "", height=theme.SMALL_CHART_HEIGHT).add_trace(heatmap)
+    # As annotations the counts keep their color; Streamlit's theme paints a heat map's own text its own way.
+    for (row, column), written in np.ndenumerate(np.array(text, dtype=object)):
+        font = {"size": theme.FONT_SIZE + 2, "color": ink}
+        figure.add_annotation(x=column, y=row, text=written, showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False, showline=False)
     return figure.update_yaxes(autorange="reversed", showgrid=False, showline=False)
 
@@ -142,28 +151,35 @@ def histogram_figure(labels: NDArray, scores: NDArray, threshold: float, *, bins
     return figure.update_xaxes(range=[0, 1])
 
 
-def calibration_figure(curve: Reliability) -> go.Figure:
+def calibration_figure(curve: Reliability, *, before: Reliability | None = None) -> go.Figure:
     """Draw the observed share against the predicted probability, with Wilson intervals per bin; dotted is ideal.
 
     Args:
         curve: Bins with images.
+        before: The same images before calibration, drawn behind.
     """
     figure = _figure("Predicted probability", "Observed share", height=theme.SMALL_CHART_HEIGHT)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_CHANCE, hoverinfo="skip", showlegend=False)
+    if before is not None:
+        _add_reliability(figure, before, theme.ORANGE, "Before calibration", showlegend=True)
+    _add_reliability(figure, curve, theme.CURVE, "After calibration", showlegend=before is not None)
+    return _unit_axes(figure)
+
+
+def _add_reliability(figure: go.Figure, curve: Reliability, color: str, name: str, *, showlegend: bool) -> None:
     error = {"type": "data", "array": curve.high - curve.observed, "arrayminus": curve.observed - curve.low}
     figure.add_scatter(
         x=curve.predicted,
         y=curve.observed,
         error_y=error | {"thickness": 1, "width": 3},
         mode="lines+markers",
-        marker={"color": theme.CURVE, "size": 7},
-        line={"color": theme.CURVE, "width": 2},
-        name="Network",
-        showlegend=False,
+        marker={"color": color, "size": 7},
+        line={"color": color, "width": 2},
+        name=name,
+        showlegend=showlegend,
         customdata=curve.counts,
         hovertemplate="predicted %{x:.2f}, observed %{y:.2f}, %{customdata:,} images<extra></extra>",
     )
-    return _unit_axes(figure)
 
 
 def subtype_figure(subtypes: pd.DataFrame) -> go.Figure:
@@ -178,7 +194,7 @@ def subtype_figure(subtypes: pd.DataFrame) -> go.Figure:
         "type": "data",
         "array": (subtypes["recall_high"] - subtypes["recall"]).fillna(0),
         "arrayminus": (subtypes["recall"] - subtypes["recall_low"]).fillna(0),
-        "color": theme.TEXT,
+        "color": theme.GRAY,
         "thickness": 1.5,
         "width": 4,
     }

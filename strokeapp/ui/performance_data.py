@@ -7,7 +7,7 @@ are shared between sessions, not copied: nobody may write into them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from scipy.special import expit, logit
 from strokeapp.errors import PerformanceError
 from strokeapp.inference.pooling import study_logit
 from strokeapp.performance.calibration import EPSILON
+from strokeapp.performance.calibration_change import Calibrated, judge_calibration, undo_calibration
 from strokeapp.performance.curves import precision_recall_curve, roc_curve
 from strokeapp.performance.intervals import precision_recall_band, roc_band
 from strokeapp.performance.paper import paper_table
@@ -53,19 +54,23 @@ class StudyPooling:
         shift: Of the same.
         study_temperature: Calibration of the pooled logit.
         study_shift: Of the same.
+        raw: Give what the network's own logits say, both calibrations left out.
     """
 
     temperature: float
     shift: float
     study_temperature: float
     study_shift: float
+    raw: bool = False
 
     def __call__(self, probabilities: pd.Series) -> float:
         """Return the study's probability; a single image keeps its own, as in a reading."""
         values = probabilities.to_numpy(np.float64)
-        if values.size == 1:
+        if values.size == 1 and not self.raw:
             return float(values[0])
         logits = (logit(np.clip(values, EPSILON, 1 - EPSILON)) - self.shift) * self.temperature
+        if self.raw:
+            return float(expit(logits[0] if values.size == 1 else study_logit(logits)))
         return float(expit(study_logit(logits) / self.study_temperature + self.study_shift))
 
 
@@ -86,6 +91,10 @@ class Source:
     def pooling(self, finding: Finding) -> StudyPooling | None:
         """Return how a study is judged for a finding, or None where the card does not tell."""
         return dict(self.poolings).get(finding.value)
+
+    def uncalibrated(self) -> Source:
+        """Return the same table, its studies judged by the network's own logits."""
+        return replace(self, poolings=tuple((name, replace(pooling, raw=True)) for name, pooling in self.poolings))
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ def source_of(network: Network) -> Source:
 
 
 def _poolings(network: Network) -> tuple[tuple[str, StudyPooling], ...]:
-    names = [field.name for field in fields(StudyPooling)]
+    names = ("temperature", "shift", "study_temperature", "study_shift")
     entries = network.raw.get("findings", {}).items()
     told = [(finding, entry) for finding, entry in entries if all(name in entry for name in names)]
     return tuple((str(finding), StudyPooling(*(float(entry[name]) for name in names))) for finding, entry in told)
@@ -209,10 +218,40 @@ def dataset_table(source: Source, choice: Choice, threshold: float) -> pd.DataFr
     names = (ALL, *datasets) if len(datasets) > 1 else datasets
     rows = []
     for name in names:
-        figures = figures_of(source, Choice(**asdict(choice) | {"dataset": name}), threshold)
+        figures = figures_of(source, replace(choice, dataset=name), threshold)
         if figures["images"]:
             rows.append({"dataset": name, **figures})
     return pd.DataFrame(rows)
+
+
+def subgroup_figures(source: Source, choice: Choice, threshold: float) -> pd.DataFrame:
+    """Return one row of figures per subgroup of the chosen dataset.
+
+    Groups by what describes a lesion share their negatives, so they have no specificity of their own; subgroups in
+    which the finding is known of nobody are left out.
+    """
+    rows = []
+    for name in subgroups_in(source, choice.finding, choice.dataset, choice.unit):
+        figures = figures_of(source, replace(choice, subgroup=name), threshold)
+        if figures["images"]:
+            shared = name.lower().startswith(("subtype", "lesion size"))
+            hidden = {key: float("nan") for key in figures if shared and key.startswith("specificity")}
+            rows.append({"subgroup": name, **figures, **hidden})
+    return pd.DataFrame(rows)
+
+
+@st.cache_data(max_entries=32, show_spinner="Judging the calibration …")
+def calibration_of(source: Source, choice: Choice) -> tuple[Calibrated | None, Calibrated]:
+    """Return the calibration before (None where the card does not tell how to undo it) and after."""
+    labels, scores, patients = sample_of(source, choice)
+    after, pooling = judge_calibration(labels, scores, patients), source.pooling(choice.finding)
+    if pooling is None:
+        return None, after
+    if choice.unit == PER_PATIENT:
+        before = sample_of(source.uncalibrated(), choice).scores
+    else:
+        before = undo_calibration(scores, temperature=pooling.temperature, shift=pooling.shift)
+    return judge_calibration(labels, before, patients), after
 
 
 @st.cache_data(max_entries=8, show_spinner="Computing the table …")
@@ -253,3 +292,13 @@ def operating_points_of(
     names = {name: value for name, value in points.items() if value != in_use}
     same = next((name for name, value in points.items() if value == in_use), "in_use")
     return {same: in_use, **names}
+
+
+def stored_threshold(network: Network, source: Source, finding: Finding) -> float:
+    """Return the stored threshold on an image's probability."""
+    return next(iter(operating_points_of(network, source, finding).values()))
+
+
+def stored_thresholds(network: Network, source: Source) -> tuple[tuple[str, float], ...]:
+    """Return the stored threshold of every finding of the table."""
+    return tuple((finding.value, stored_threshold(network, source, finding)) for finding in findings_of(source))

@@ -1,76 +1,89 @@
-"""Draw what a network is worth in use: predictive values, decision curve, mistakes, rivals, the literature."""
+"""Draw what a network is worth in use: predictive values, decision curve, and another network beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from strokeapp.errors import PerformanceError
+from strokeapp.performance import figure_tables as numbers
 from strokeapp.performance.comparison import Comparison, compare
-from strokeapp.performance.decision import decision_curve
-from strokeapp.performance.gallery import worst_mistakes
-from strokeapp.performance.literature import literature_table
-from strokeapp.performance.predictions import Sample
-from strokeapp.performance.prevalence import predictive_values
+from strokeapp.performance.prevalence import PredictiveValues, predictive_values
 from strokeapp.performance.threshold import Confusion
-from strokeapp.types import Finding
-from strokeapp.ui import charts
 from strokeapp.ui import performance_data as data
 from strokeapp.ui.charts import number
+from strokeapp.ui.exhibits import HALF, Exhibits
 from strokeapp.ui.performance_data import PER_PATIENT, Choice, Network, Source
+from strokeapp.ui.performance_figures import show_confusion
 
 DEFAULT_PREVALENCE = 10.0
+OUT_OF = 1000
 
 
-def show_use(sample: Sample, counts: Confusion, threshold: float) -> None:
-    """Show PPV and NPV at a chosen prevalence beside the decision curve.
+def show_use(exhibits: Exhibits, choice: Choice, counts: Confusion, threshold: float) -> None:
+    """Show the confusion matrix beside PPV and NPV at a chosen prevalence.
 
     Args:
-        sample: What is chosen on the page.
-        counts: Its confusion matrix at the threshold.
+        exhibits: Of the page.
+        choice: What is chosen.
+        counts: Confusion matrix of the selection at the threshold.
         threshold: In use.
     """
-    st.subheader("In use", anchor=False)
-    left, right = st.columns([1, 1.6], gap="medium")
-    percent = left.slider(
+    exhibits.section("In use")
+    left, right = st.columns(2, gap="medium")
+    show_confusion(exhibits, left, choice, counts, threshold)
+    percent = right.slider(
         "Prevalence where it would be used (%)", 0.1, 99.9, DEFAULT_PREVALENCE, step=0.1, key="performance_prevalence"
     )
     values = predictive_values(counts.recall, counts.specificity, percent / 100)
-    for column, label, value in zip(left.columns(2), ("PPV", "NPV"), values, strict=True):
+    for column, label, value in zip(right.columns(2), ("PPV", "NPV"), values, strict=True):
         column.metric(label, number(value, digits=3), border=True)
-    left.caption("Sensitivity and specificity as above, carried over to this prevalence by Bayes' theorem.")
-    right.markdown("**Decision curve** · net benefit at the prevalence of this selection")
-    figure = charts.decision_figure(decision_curve(sample.labels, sample.scores), threshold)
-    right.plotly_chart(figure, width="stretch", config=charts.CONFIG, alt="Decision curve")
+    exhibits.table(
+        right, "in-use", f"Of {OUT_OF:,} at a prevalence of {percent:.1f} %",
+        _shares_shown(_shares(counts, percent / 100), values),
+        _use_numbers(counts, percent / 100, threshold, values), width=HALF,
+        note="Sensitivity and specificity as above, carried over to this prevalence by Bayes' theorem.",
+    )  # fmt: skip
 
 
-def show_mistakes(rows: pd.DataFrame, finding: Finding, threshold: float) -> None:
-    """List the images the network got most wrong.
+def _shares(counts: Confusion, prevalence: float) -> dict[str, float]:
+    """Return what shares of those examined would be flagged and missed."""
+    return {
+        "Flagged, with the finding": prevalence * counts.recall,
+        "Flagged, without": (1 - prevalence) * (1 - counts.specificity),
+        "Missed": prevalence * (1 - counts.recall),
+        "Rightly not flagged": (1 - prevalence) * counts.specificity,
+    }
 
-    Args:
-        rows: Images of the selection.
-        finding: Which label and probability.
-        threshold: In use on an image's probability.
-    """
-    st.subheader("Worst mistakes", anchor=False)
-    worst = worst_mistakes(rows, finding, threshold)
-    if worst.empty:
-        st.caption("No image of this selection lies on the wrong side of the threshold.")
-        return
-    shown = worst[["kind", "path", "dataset", "probability", "presumed"]]
-    st.dataframe(shown.rename(columns=str.capitalize), hide_index=True, width="stretch", height=240)
-    st.caption(f"By image, threshold {threshold:.3f}. Presumed: nobody read it, so the label may be the mistake.")
+
+def _shares_shown(shares: dict[str, float], values: PredictiveValues) -> pd.DataFrame:
+    counted = {name: number(OUT_OF * share, digits=0) for name, share in shares.items()}
+    worth = {"PPV": number(values.positive, digits=3), "NPV": number(values.negative, digits=3)}
+    rows = [(name, value, "") for name, value in counted.items()]
+    rows[0], rows[3] = (*rows[0][:2], f"PPV {worth['PPV']}"), (*rows[3][:2], f"NPV {worth['NPV']}")
+    return pd.DataFrame(rows, columns=["Called", "Number", "Worth"])
+
+
+def _use_numbers(counts: Confusion, prevalence: float, threshold: float, values: PredictiveValues) -> pd.DataFrame:
+    row = {"threshold": threshold, "sensitivity": counts.recall, "specificity": counts.specificity}
+    return pd.DataFrame([row | {"prevalence": prevalence, "ppv": values.positive, "npv": values.negative}])
 
 
 def show_comparison(
-    networks: Sequence[Network], network: Network, source: Source, choice: Choice, threshold: float
+    exhibits: Exhibits,
+    networks: Sequence[Network],
+    network: Network,
+    source: Source,
+    choice: Choice,
+    threshold: float,
 ) -> None:
     """Compare with another installed network on the cases both judged; with none the page says nothing.
 
     Args:
+        exhibits: Of the page.
         networks: Installed ones.
         network: The one on the page.
         source: Its predictions.
@@ -80,8 +93,8 @@ def show_comparison(
     others = [other for other in networks if other is not network]
     if not others:
         return
-    st.subheader("Beside another network", anchor=False)
-    names = [other.title for other in others]
+    exhibits.section("Beside another network")
+    names = [f"{other.title} · {other.version}" for other in others]
     picked = st.selectbox(
         "Compare with", range(len(others)), format_func=names.__getitem__, key=f"performance_rival_{network.name}"
     )
@@ -90,11 +103,15 @@ def show_comparison(
     except PerformanceError as error:
         st.info(error.user_message)
         return
-    _comparison_table(found)
-    st.caption(
-        "Difference: the network on this page less the other. DeLong takes images as independent: with several per "
-        "patient count by patient."
+    note = (
+        "Difference: the network on this page less the other, which is taken at its stored operating point. DeLong "
+        "and McNemar take cases as independent: with several images per patient count by patient."
     )
+    exhibits.table(
+        st, "comparison", f"Beside {names[picked]}, on {found.cases:,} common cases", _tests_shown(found),
+        numbers.comparison_table(found), note=note,
+    )  # fmt: skip
+    exhibits.table(st, "comparison-calls", "Calls of the two", _calls_shown(found), _calls_numbers(found), width=HALF)
 
 
 def _compared(other: Network, source: Source, choice: Choice, threshold: float) -> Comparison:
@@ -102,23 +119,33 @@ def _compared(other: Network, source: Source, choice: Choice, threshold: float) 
     if choice.finding not in data.findings_of(rival):
         raise PerformanceError(f"{other.title} does not look for this finding, so there is nothing to compare.")
     points = data.operating_points_of(other, rival, choice.finding, unit=choice.unit)
-    everyone = Choice(**asdict(choice) | {"subgroup": data.ALL})
+    everyone = replace(choice, subgroup=data.ALL)
     tables = (data.rows_of(source, choice, pooled=pooled), data.rows_of(rival, everyone, pooled=pooled))
     return compare(*tables, choice.finding, (threshold, next(iter(points.values()))))
 
 
-def _comparison_table(found: Comparison) -> None:
-    areas, calls = found.areas, found.calls
-    rows = [("Share of right calls", calls.difference, calls.mid_p, "McNemar, mid-p")]
-    if areas is not None:
-        rows.insert(0, ("AUC", areas.difference, areas.p, "DeLong"))
-    shown = [(what, f"{gap:+.3f}", f"{p:.3f}" if p >= 0.001 else "< 0.001", test) for what, gap, p, test in rows]
-    table = pd.DataFrame(shown, columns=["Measure", "Difference", "p", "Test"]).assign(Cases=f"{found.cases:,}")
-    st.table(table, border="horizontal", hide_index=True)
+def _tests_shown(found: Comparison) -> pd.DataFrame:
+    names = {"auc": "AUC", "share of right calls": "Share of right calls"}
+    rows = [
+        {
+            "Measure": names[row["measure"]],
+            "This network": number(row["first"], digits=3),
+            "The other": number(row["second"], digits=3),
+            "Difference": f"{row['difference']:+.3f}",
+            "p": f"{row['p']:.3f}" if row["p"] >= 0.001 else "< 0.001",
+            "Test": row["test"],
+        }
+        for row in numbers.comparison_table(found).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
 
 
-def show_literature() -> None:
-    """Show what studies of others report."""
-    st.subheader("Beside the literature", anchor=False)
-    st.table(literature_table().rename(columns=str.capitalize), border="horizontal", hide_index=True)
-    st.caption("Measured on other images: for orientation only.")
+def _calls_numbers(found: Comparison) -> pd.DataFrame:
+    calls = found.calls
+    rows = [("right", calls.both_right, calls.only_first), ("wrong", calls.only_second, calls.neither)]
+    return pd.DataFrame(rows, columns=["this_network", "other_right", "other_wrong"])
+
+
+def _calls_shown(found: Comparison) -> pd.DataFrame:
+    names = {"this_network": "This network", "other_right": "The other right", "other_wrong": "The other wrong"}
+    return _calls_numbers(found).rename(columns=names).replace({"right": "Right", "wrong": "Wrong"})
