@@ -25,7 +25,7 @@ def test_a_demonstration_infarct_is_explained_on_all_slices_and_under_all_method
     page.get_by_text(re.compile("is marked on")).wait_for()
     page.get_by_text(re.compile(r"known infarcts|has not been measured")).first.wait_for()
     page.get_by_role("button", name="Explain all slices").click()
-    page.get_by_text(re.compile("of all slices is under Overlay")).wait_for()
+    page.get_by_text(re.compile("of all slices is under Explanation")).wait_for()
     page.screenshot(path=screenshots / "why_all_slices.png", full_page=True)
     page.get_by_role("link", name="Explanations").first.click()
     page.get_by_text("One slice under all methods").wait_for()
