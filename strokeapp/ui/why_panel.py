@@ -64,9 +64,9 @@ def _choose_finding(reading: Reading) -> Finding:
 
 
 def first_to_explain(reading: Reading) -> Finding:
-    """Return the finding whose probability stands highest beside its own operating point."""
+    """Return the flagged finding of the highest probability; of all, where none is flagged."""
     # Thresholds differ: the larger probability may be the one that is not flagged.
-    return max(reading.findings, key=lambda f: reading.findings[f].probability / reading.findings[f].threshold)
+    return max(reading.findings, key=lambda f: (reading.findings[f].flagged, reading.findings[f].probability))
 
 
 def _show_facts(scan: Scan, reading: Reading, finding: Finding, card: Card) -> None:

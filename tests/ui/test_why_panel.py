@@ -71,3 +71,5 @@ def test_closing_the_study_stops_what_runs(app: AppTest) -> None:
 def test_what_is_flagged_is_explained_first_though_its_probability_is_lower() -> None:
     findings = {Finding.HEMORRHAGIC: FindingResult(0.30, 0.33), Finding.ISCHEMIC: FindingResult(0.25, 0.20)}
     assert first_to_explain(Reading("toy", "1", findings, ())) is Finding.ISCHEMIC
+    both = {Finding.HEMORRHAGIC: FindingResult(1.00, 0.71), Finding.ISCHEMIC: FindingResult(0.53, 0.25)}
+    assert first_to_explain(Reading("toy", "1", both, ())) is Finding.HEMORRHAGIC
