@@ -87,10 +87,9 @@ def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) ->
         exponent = _uniform(count, -settings.gamma, settings.gamma, generator).exp().view(-1, 1, 1, 1)
         gray = BRAIN_GRAY * (gray.clamp_min(0) / BRAIN_GRAY) ** exponent
     if settings.saturate > 0:
-        narrow = torch.rand(count, generator=generator) < settings.saturate
-        ceiling = _uniform(count, *CEILING, generator)[narrow].view(-1, 1, 1, 1)
-        gray = gray.clone()
-        gray[narrow] = torch.minimum(gray[narrow], ceiling)
+        open_end = torch.rand(count, generator=generator) >= settings.saturate
+        ceiling = _uniform(count, *CEILING, generator).masked_fill(open_end, math.inf)
+        gray = torch.minimum(gray, ceiling.view(-1, 1, 1, 1))
     air = (gray / 0.15).clamp(0, 1)
     gray = gray + ((gray - BRAIN_GRAY) * (factor - 1) + shift) * air
     blur = torch.rand(count, generator=generator) < settings.blur

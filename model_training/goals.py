@@ -13,7 +13,7 @@ import pandas as pd
 from model_training.calibrate import study_table
 from model_training.experiments import LEFT_OUT
 from strokeapp.models.registry import Card, FindingSettings
-from strokeapp.performance.calibration import EPSILON
+from strokeapp.performance.calibration_change import own_logits
 from strokeapp.performance.curves import auc
 from strokeapp.performance.intervals import RESAMPLES, UNDEFINED, Interval, bootstrap_interval, weighted_auc
 from strokeapp.performance.paper import PAPER
@@ -244,5 +244,4 @@ def _studies(evidence: Evidence, dataset: str, finding: Finding) -> Measured:
 
 def slice_logits(probabilities: np.ndarray, settings: FindingSettings) -> np.ndarray:
     """Undo a finding's calibration: return the network's logits from stored probabilities of any shape."""
-    clipped = np.clip(probabilities, EPSILON, 1 - EPSILON)
-    return (np.log(clipped / (1 - clipped)) - settings.shift) * settings.temperature
+    return own_logits(probabilities, temperature=settings.temperature, shift=settings.shift)

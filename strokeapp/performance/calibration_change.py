@@ -69,8 +69,13 @@ def undo_calibration(probabilities: ArrayLike, *, temperature: float, shift: flo
     """
     if not temperature > 0:
         raise PerformanceError(f"A temperature lies above 0, not at {temperature}.")
+    return expit(own_logits(probabilities, temperature=temperature, shift=shift))
+
+
+def own_logits(probabilities: ArrayLike, *, temperature: float, shift: float) -> NDArray[np.float64]:
+    """Return the network's own logits z of probabilities sigmoid(z / temperature + shift); see ``undo_calibration``."""
     clipped = np.clip(np.asarray(probabilities, np.float64), EPSILON, 1 - EPSILON)
-    return expit((logit(clipped) - shift) * temperature)
+    return (logit(clipped) - shift) * temperature
 
 
 def calibration_error(

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image, UnidentifiedImageError
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.models import card_text
 from strokeapp.models.registry import Card
 from strokeapp.ui import model_card_data as data
-from strokeapp.ui.pixels import picture
+from strokeapp.ui.network_choice import choose_network
+from strokeapp.ui.pixels import picture, square_thumbnail
 
 THUMBNAIL = 160
 PER_ROW = 4
@@ -33,7 +33,7 @@ def show_model_card(cards: Sequence[Card]) -> None:
     if not cards:
         st.info("No network is installed yet, so there is no card to show.")
         return
-    card = _choose(cards)
+    card = choose_network(cards, key="card_network")
     _downloads(card)
     use, evidence, failures, claim, methods = st.tabs(["Card", "Subgroups", "Failures", "CLAIM", "Methods"])
     with use:
@@ -46,15 +46,6 @@ def show_model_card(cards: Sequence[Card]) -> None:
         _claim(card)
     with methods:
         _methods(card)
-
-
-def _choose(cards: Sequence[Card]) -> Card:
-    names = [f"{card.title} · {card.version}" for card in cards]
-    if len(cards) == 1:
-        st.markdown(f"**{names[0]}**")
-        return cards[0]
-    numbers = range(len(cards))
-    return cards[st.radio("Network", numbers, format_func=names.__getitem__, horizontal=True, key="card_network")]
 
 
 def _downloads(card: Card) -> None:
@@ -136,17 +127,7 @@ def _thumbnail(folder: Path, row: Mapping[str, Any]) -> None:
 def _pixels(folder: Path, name: str) -> np.ndarray | None:
     """Return (side, side) uint8 of one image, or None where it is not there or is no picture."""
     path = data.image_path(folder, name)
-    if path is None:
-        return None
-    try:
-        with Image.open(path) as opened:
-            gray = opened.convert("L")
-            gray.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
-    except (UnidentifiedImageError, OSError):
-        return None
-    square = Image.new("L", (max(gray.size),) * 2)
-    square.paste(gray, tuple((max(gray.size) - side) // 2 for side in gray.size))
-    return np.asarray(square)
+    return None if path is None else square_thumbnail(path, side=2 * THUMBNAIL)
 
 
 def _claim(card: Card) -> None:

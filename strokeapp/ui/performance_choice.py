@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,6 @@ from strokeapp.ui.performance_words import POINT_NAMES, POINT_ORDER, dataset_nam
 
 INCLUDED, LEFT_OUT = "Included", "Left out"
 STEP = 0.001
-
-
-def choose_network(networks: Sequence[Network]) -> Network:
-    """Choose among the installed networks; a single one needs no widget."""
-    names = [f"{network.title} · {network.version}" for network in networks]
-    if len(networks) == 1:
-        st.markdown(f"**{names[0]}**")
-        return networks[0]
-    numbers = range(len(networks))
-    chosen = st.radio("Network", numbers, format_func=names.__getitem__, horizontal=True, key="performance_network")
-    return networks[chosen]
 
 
 def choose_data(network: Network, source: Source) -> Choice:

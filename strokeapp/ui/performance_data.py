@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from strokeapp.errors import PerformanceError
 from strokeapp.inference.pooling import study_logit
-from strokeapp.performance.calibration import EPSILON
-from strokeapp.performance.calibration_change import Calibrated, judge_calibration, undo_calibration
+from strokeapp.performance.calibration_change import Calibrated, judge_calibration, own_logits, undo_calibration
 from strokeapp.performance.curves import precision_recall_curve, roc_curve
 from strokeapp.performance.intervals import precision_recall_band, roc_band
 from strokeapp.performance.paper import paper_table
@@ -68,7 +67,7 @@ class StudyPooling:
         values = probabilities.to_numpy(np.float64)
         if values.size == 1 and not self.raw:
             return float(values[0])
-        logits = (logit(np.clip(values, EPSILON, 1 - EPSILON)) - self.shift) * self.temperature
+        logits = own_logits(values, temperature=self.temperature, shift=self.shift)
         if self.raw:
             return float(expit(logits[0] if values.size == 1 else study_logit(logits)))
         return float(expit(study_logit(logits) / self.study_temperature + self.study_shift))

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.performance.gallery import FALSE_ALARM, MISSED, worst_mistakes
@@ -19,7 +17,7 @@ from strokeapp.ui.failure_case import FailureCase, open_failure
 from strokeapp.ui.labelled_images import LabelledImages, labelled_images
 from strokeapp.ui.model_card_data import SHARED_VARIABLE, image_folder
 from strokeapp.ui.performance_data import Network
-from strokeapp.ui.pixels import picture
+from strokeapp.ui.pixels import picture, square_thumbnail
 
 PER_ROW = 8
 THUMBNAIL = 150
@@ -126,7 +124,8 @@ def _thumbnail(images: LabelledImages, row: dict) -> None:
     name = row["path"]
     key = f"failure-{row['kind']}-{name}".replace("/", "-").replace(".", "-").replace(" ", "-")
     path = images.image(name)
-    picture(None if path is None else _square(path), key=key, size=THUMBNAIL, label=f"{row['kind']}: {name}")
+    pixels = None if path is None else square_thumbnail(path, side=2 * THUMBNAIL)
+    picture(pixels, key=key, size=THUMBNAIL, label=f"{row['kind']}: {name}")
     st.button(
         f"{row['probability']:.3f}",
         key=f"{key}-open",
@@ -142,20 +141,6 @@ def _thumbnail(images: LabelledImages, row: dict) -> None:
 
 def _ask_for(name: str) -> None:
     st.session_state[OPENED] = (name, None, None)
-
-
-def _square(path: Path) -> NDArray[np.uint8] | None:
-    """Return (side, side) uint8 of a picture, or None where it cannot be decoded."""
-    try:
-        with Image.open(path) as opened:
-            gray = opened.convert("L")
-            gray.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
-    except (UnidentifiedImageError, OSError):
-        return None
-    side = max(gray.size)
-    square = Image.new("L", (side, side))
-    square.paste(gray, tuple((side - length) // 2 for length in gray.size))
-    return np.asarray(square)
 
 
 def _show_opened(images: LabelledImages, network: Network, worst: pd.DataFrame, finding: Finding) -> None:

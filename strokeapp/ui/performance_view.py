@@ -19,7 +19,8 @@ from strokeapp.ui import performance_figures as figures
 from strokeapp.ui import performance_tables as tables
 from strokeapp.ui.downloads import csv_archive, file_stem
 from strokeapp.ui.exhibits import Exhibits
-from strokeapp.ui.performance_choice import choose_data, choose_network, choose_threshold
+from strokeapp.ui.network_choice import choose_network
+from strokeapp.ui.performance_choice import choose_data, choose_threshold
 from strokeapp.ui.performance_data import PER_IMAGE, PER_PATIENT, Choice, Network, Source
 from strokeapp.ui.performance_gallery import show_mistakes
 from strokeapp.ui.performance_words import dataset_name, group_name
@@ -42,7 +43,7 @@ def show_performance(networks: Sequence[Network]) -> None:
     if not networks:
         st.info("No network is installed yet, so there is nothing to measure. Install one with its predictions.")
         return
-    network = choose_network(networks)
+    network = choose_network(networks, key="performance_network")
     try:
         _show_network(networks, network, downloads)
     except PerformanceError as error:

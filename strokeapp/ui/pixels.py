@@ -5,10 +5,26 @@ from __future__ import annotations
 import base64
 import html
 import io
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+
+
+def square_thumbnail(path: Path, *, side: int) -> NDArray[np.uint8] | None:
+    """Return a picture in gray, at most (side, side) uint8, centered in a black square; None if undecodable."""
+    try:
+        with Image.open(path) as opened:
+            gray = opened.convert("L")
+            gray.thumbnail((side, side))
+    except (UnidentifiedImageError, OSError):
+        return None
+    longer = max(gray.size)
+    square = Image.new("L", (longer, longer))
+    square.paste(gray, tuple((longer - length) // 2 for length in gray.size))
+    return np.asarray(square)
 
 
 def picture(pixels: NDArray | None, *, key: str, size: int, label: str) -> None:

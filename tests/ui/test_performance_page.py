@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from factories_networks import POINTS, FakeCard, predictions
+from factories_networks import network as card
 from streamlit.testing.v1 import AppTest
 
 from strokeapp.performance.curves import auc
@@ -17,52 +17,6 @@ from strokeapp.ui import charts, theme
 from strokeapp.ui.guard import ENTERED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-POINTS = {"high_sensitivity": 0.20004, "balanced": 0.45006, "high_specificity": 0.7}
-
-
-@dataclass(frozen=True)
-class FakeCard:
-    """Stand in for a card of the registry."""
-
-    name: str
-    version: str
-    title: str
-    folder: Path
-    raw: dict
-
-
-def predictions(*, size: int = 300, seed: int = 0) -> pd.DataFrame:
-    """Make slices of two sources: in one both hemorrhage labels, in the other infarcts only."""
-    generator = np.random.default_rng(seed)
-    index = np.arange(size)
-    trauma = index < 200
-    bleeds = (trauma & (index % 4 == 0)).astype(int)
-    noise = generator.normal(0, 0.18, (2, size))
-    columns = {
-        "path": [f"slice-{i}" for i in index],
-        "patient": [f"patient-{i // 5}" for i in index],
-        "dataset": np.where(trauma, "trauma", "infarcts"),
-        "fold": (index // 5) % 3,
-        "ischemic": (~trauma).astype(int),
-        "hemorrhagic": bleeds,
-        "presumed": np.where(trauma, "ischemic", "hemorrhagic"),
-        "epidural": bleeds,
-        "hemorrhagic_probability": np.clip(0.3 + 0.35 * bleeds + noise[0], 0, 1),
-        "ischemic_probability": np.clip(0.3 + 0.35 * ~trauma + noise[1], 0, 1),
-        "lesion_dice": np.where(trauma, np.nan, generator.random(size)),
-    }
-    return pd.DataFrame(columns)
-
-
-def card(folder: Path, table: pd.DataFrame | None, *, name: str = "both") -> FakeCard:
-    """Write a network's folder and return its card."""
-    folder = folder / name
-    folder.mkdir()
-    if table is not None:
-        table.to_csv(folder / "predictions.csv", index=False)
-    entry = {"threshold": POINTS["balanced"], "operating_points": POINTS}
-    raw = {"name": name, "findings": {"hemorrhagic": entry, "ischemic": entry}}
-    return FakeCard(name, "1.0", f"Network {name}", folder, raw)
 
 
 @pytest.fixture
