@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_training.augmentation import move, restyle
+from model_training.csf_blood import fill_fluid
+from model_training.drawn_clot import draw_clot
 from model_training.extra_axial import draw_blood
 from model_training.healing import heal
 from model_training.image_store import ImageStore
@@ -127,15 +129,22 @@ class BatchSource:
         return healed
 
     def _transplant(self, gray, i: int, rng: np.random.Generator, findings, subtypes, masks, known):
-        """Lay at most one lesion into a slice known to be free of it and without a mask (labels in place)."""
+        """Lay at most one lesion into a slice known to be free of it (labels in place).
+
+        An infarct is laid only where no mask is; a bleed, if the recipe says so, also beside an infarct or over it.
+        """
+        beside = self.recipe.augmentation.beside_infarcts
         for finding, chance, lay in self._lesions():
             channel = FINDINGS.index(finding)
-            if findings[i, channel] != 0 or masks[i].any() or rng.random() >= chance:
+            taken = masks[i, channel] if beside and finding is Finding.HEMORRHAGIC else masks[i]
+            if findings[i, channel] != 0 or taken.any() or rng.random() >= chance:
                 continue
             result = lay(gray, rng)
             if result is None:
                 continue
-            gray, masks[i, channel] = result
+            gray, laid = result
+            masks[i] *= ~laid
+            masks[i, channel] = laid
             findings[i, channel], known[i, channel] = 1.0, True
             if finding is Finding.HEMORRHAGIC:
                 subtypes[i] = np.nan
@@ -144,8 +153,15 @@ class BatchSource:
 
     def _lesions(self) -> Iterator[tuple[Finding, float, Callable]]:
         """Yield what may be laid into a slice: drawn blood first, then transplants."""
-        if self.recipe.augmentation.extra_axial > 0:
-            yield Finding.HEMORRHAGIC, self.recipe.augmentation.extra_axial, draw_blood
+        augmentation = self.recipe.augmentation
+        drawn = (
+            (augmentation.extra_axial, draw_blood),
+            (augmentation.drawn_clot, draw_clot),
+            (augmentation.fluid_blood, fill_fluid),
+        )
+        for chance, draw in drawn:
+            if chance > 0:
+                yield Finding.HEMORRHAGIC, chance, draw
         for finding, (chance, donors) in self.transplants.items():
             if donors:
                 yield finding, chance, lambda gray, rng, donors=donors: lay_in(gray, self._pick(donors, rng), rng)

@@ -11,32 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokeapp.imaging.normalize import BRAIN_GRAY
+from model_training.blood_paint import SMALLEST, inside_skull, paint_blood
 
-BONE = 0.95
-LEAST_INSIDE = 0.12
-"""Share of the picture that must lie inside the skull for blood to be drawn."""
-BRIGHTER = (0.14, 0.45)
-"""Gray over brain: 11 to 36 HU, from subacute or anemic to fresh blood."""
 LENS_WIDTH, LENS_DEPTH = (14.0, 45.0), (4.0, 16.0)
 CRESCENT_WIDTH, CRESCENT_DEPTH = (40.0, 110.0), (2.5, 9.0)
 """Half-width along the skull and depth, in pixels of a 192-pixel head."""
-SMALLEST = 40
-
-
-def inside_skull(gray: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Return the largest region enclosed by bone, or None where there is none of use.
-
-    Args:
-        gray: (size, size) leveled CT slice.
-    """
-    bone = ndimage.binary_closing(gray > BONE, np.ones((3, 3)), iterations=2)
-    inside = ndimage.binary_fill_holes(bone) & ~bone
-    labels, count = ndimage.label(ndimage.binary_opening(inside, np.ones((3, 3))))
-    if count == 0:
-        return None
-    region = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    return region if region.mean() >= LEAST_INSIDE else None
 
 
 def draw_blood(
@@ -64,15 +43,4 @@ def draw_blood(
     blood = inside & (depth <= allowed)
     if blood.sum() < SMALLEST:
         return None
-    return _paint(gray, blood, rng), blood
-
-
-def _paint(gray: NDArray[np.float32], blood: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Bring blood pixels to one brightness with slow variation; fine noise stays that of the slice."""
-    smooth = ndimage.gaussian_filter(gray, 1.5)
-    fine = gray - smooth
-    slow = ndimage.gaussian_filter(rng.standard_normal(gray.shape), 6).astype(np.float32)
-    level = BRAIN_GRAY + rng.uniform(*BRIGHTER) + 0.35 * slow
-    share = ndimage.gaussian_filter(blood.astype(np.float32), 0.8) * (gray < BONE)
-    noise = np.clip(fine, -0.15, 0.15)
-    return (gray + share * (level + noise - gray)).astype(np.float32)
+    return paint_blood(gray, blood, inside, rng), blood

@@ -37,7 +37,9 @@ class Augmentation:
         contrast, shift, noise: Largest; in gray, 1 = 80 HU in the brain window.
         blur, low_resolution: Probabilities.
         infarct_transplant, bleed_transplant: Probability that a lesion-free slice receives a lesion.
-        extra_axial: Probability that it receives drawn blood along the skull.
+        extra_axial, drawn_clot, fluid_blood: Probability that it receives drawn blood along the skull, in the brain,
+            in ventricles or sulci.
+        beside_infarcts: Whether slices with an infarct may receive a bleed too.
         heal: Probability that an infarct on MR is covered by the mirrored side, which makes a lesion-free slice.
         scalp: Probability that a brain-extracted MR slice receives a drawn skull and scalp.
         gamma: Largest logarithm, either way, of an exponent on gray.
@@ -60,6 +62,9 @@ class Augmentation:
     scalp: float = 0.0
     gamma: float = 0.0
     saturate: float = 0.0
+    drawn_clot: float = 0.0
+    fluid_blood: float = 0.0
+    beside_infarcts: bool = False
 
 
 @dataclass(frozen=True)

@@ -106,3 +106,16 @@ def test_a_stratum_without_images_is_named():
     values = recipe_values()["strata"] + [{"dataset": "infarcts", "share": 1, "where": {"hemorrhagic": 1}}]
     with pytest.raises(ManifestError, match="infarcts"):
         source(strata=values)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_blood_is_drawn_beside_infarcts_only_where_the_recipe_says_so(beside):
+    strata = [{"dataset": "infarcts", "share": 1}]
+    augmentation = {**STILL, "infarct_transplant": 0.0, "drawn_clot": 1.0, "beside_infarcts": beside}
+    bled = 0
+    for _, targets in source(strata=strata, images_per_epoch=32, augmentation=augmentation).epoch(0):
+        for finding, mask in zip(targets.findings, targets.masks, strict=True):
+            assert (mask[0].sum() > 0) == (finding[0] == 1)
+            assert finding[1] == 1 and not (mask[0] * mask[1]).any()
+            bled += int(finding[0])
+    assert bled > 8 if beside else bled == 0
