@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from demonstration_driver import BLEED, DIFFUSION, NO_LESION, open_demonstration
 from factories import make_ct_series
 
 pytestmark = pytest.mark.browser
@@ -84,8 +85,7 @@ def test_uploaded_ct_and_dwi_are_listed_read_and_explained(page, shared: Path, s
 
 
 def test_demonstration_bleed_is_flagged_and_scrolling_is_silent(page, screenshots: Path) -> None:
-    page.get_by_role("button", name="Open", exact=True).nth(1).click()
-    page.get_by_role("button", name="Read this scan").wait_for()
+    open_demonstration(page, BLEED)
     text = read(page)
     assert "flagged" in text and "Nothing flagged" not in text
     assert "SYNTHETIC" in page.locator(".viewer").inner_text().upper()
@@ -106,14 +106,13 @@ def test_demonstration_bleed_is_flagged_and_scrolling_is_silent(page, screenshot
 
 
 def test_demonstration_without_a_lesion_is_not_called_normal(page) -> None:
-    page.get_by_role("button", name="Open", exact=True).first.click()
-    page.get_by_role("button", name="Read this scan").wait_for()
+    open_demonstration(page, NO_LESION)
     text = read(page)
     assert "Not flagged is not normal" in text
 
 
 def test_a_diffusion_study_is_read_for_infarcts_only(page, screenshots: Path) -> None:
-    page.get_by_role("button", name="Open", exact=True).nth(5).click()
+    open_demonstration(page, DIFFUSION)
     page.get_by_role("button", name="Read this scan").click()
     page.get_by_text("Ischemic stroke flagged").wait_for()
     settled(page, "ready", "true")
@@ -140,8 +139,7 @@ def test_bad_files_get_a_sentence_and_the_app_lives_on(page, tmp_path: Path, scr
     empty.write_bytes(b"")
     upload(page, [empty])
     page.get_by_role("alert").first.wait_for()
-    page.get_by_role("button", name="Open", exact=True).first.click()
-    page.get_by_role("button", name="Read this scan").wait_for()
+    open_demonstration(page, NO_LESION)
 
 
 def test_zip_with_one_bad_file_still_opens_the_series(page, tmp_path: Path) -> None:
