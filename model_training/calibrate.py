@@ -131,7 +131,14 @@ def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
     }
 
 
-def settle(table: pd.DataFrame, finding: Finding, logits: NDArray, *, neighbor_weight: float = 0.0) -> FindingSettings:
+def settle(
+    table: pd.DataFrame,
+    finding: Finding,
+    logits: NDArray,
+    *,
+    neighbor_weight: float = 0.0,
+    neighbor_reach_mm: float | None = None,
+) -> FindingSettings:
     """Return calibration and operating points of one finding, for slices and for studies.
 
     Args:
@@ -139,6 +146,7 @@ def settle(table: pd.DataFrame, finding: Finding, logits: NDArray, *, neighbor_w
         finding: Which.
         logits: (rows,) out-of-fold, without neighbors.
         neighbor_weight: See ``heard``.
+        neighbor_reach_mm: Kept for the reader of volumes; manifests hold no distances.
     """
     single = heard(table, logits, neighbor_weight)
     known = table[finding.value].notna().to_numpy()
@@ -157,4 +165,5 @@ def settle(table: pd.DataFrame, finding: Finding, logits: NDArray, *, neighbor_w
         study_shift=whole.shift,
         study_operating_points=_points(truth, whole(pooled)),
         neighbor_weight=neighbor_weight,
+        neighbor_reach_mm=neighbor_reach_mm,
     )

@@ -91,6 +91,7 @@ def settle_all(results: RunResults) -> dict[Finding, FindingSettings]:
             finding,
             results.logits[inner, FINDINGS.index(finding)],
             neighbor_weight=weights.get(finding.value, 0.0),
+            neighbor_reach_mm=results.recipe.neighbor_reach_mm.get(finding.value),
         )
         for finding in FINDINGS
         if finding.value in results.recipe.findings

@@ -94,6 +94,7 @@ class Recipe:
         compile: Whether the network is compiled before training.
         map_cut: Lesion-map probability from which a pixel counts as lesion.
         neighbor_weight: Finding to what a neighboring slice adds to a slice's logit when a volume is read.
+        neighbor_reach_mm: Finding to the largest distance of neighboring slice planes; any where it is not given.
         merge_duplicates: Whether near-identical images of different patients share a fold.
     """
 
@@ -135,6 +136,7 @@ class Recipe:
     map_cut: float = 0.5
     merge_duplicates: bool = True
     neighbor_weight: dict[str, float] = field(default_factory=dict)
+    neighbor_reach_mm: dict[str, float] = field(default_factory=dict)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -178,6 +180,9 @@ def _check(recipe: Recipe, source: str) -> None:
         "patience must not be negative, and needs at least 3 folds": recipe.patience == 0
         or (recipe.patience > 0 and recipe.folds >= 3),
         "map_cut must lie in (0, 1)": 0 < recipe.map_cut < 1,
+        "neighbor_reach_mm must name findings of neighbor_weight and exceed 0": set(recipe.neighbor_reach_mm)
+        <= set(recipe.neighbor_weight)
+        and all(reach > 0 for reach in recipe.neighbor_reach_mm.values()),
         "neighbor_weight must name findings and lie in [0, 1]": set(recipe.neighbor_weight) <= set(recipe.findings)
         and all(0 <= weight <= 1 for weight in recipe.neighbor_weight.values()),
         "compile must be true or false": isinstance(recipe.compile, bool),

@@ -96,6 +96,14 @@ def read_scan(
     return _assemble(scan, card, prepared, outputs, maps, seconds, legible)
 
 
+def _places_mm(scan: Scan, prepared: ScanInput, seen: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return the middle of each legible slab along the slice normal, or None without geometry."""
+    if scan.geometry is None:
+        return None
+    positions = scan.geometry.positions_mm
+    return np.array([(positions[slab.first] + positions[slab.last]) / 2 for slab in prepared.slabs])[seen]
+
+
 def _assemble(
     scan: Scan,
     card: Card,
@@ -106,7 +114,7 @@ def _assemble(
     legible: NDArray[np.bool_],
 ) -> Reading:
     seen = np.flatnonzero(legible)
-    logits, per_slab = heard_logits(outputs.logits[seen], card, seen), {}
+    logits, per_slab = heard_logits(outputs.logits[seen], card, seen, places_mm=_places_mm(scan, prepared, seen)), {}
     for finding, values in slice_probabilities(logits, card).items():
         per_slab[finding] = np.full(len(legible), np.nan)
         per_slab[finding][seen] = values

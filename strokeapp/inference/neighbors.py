@@ -37,3 +37,18 @@ def with_neighbors(
         total[target] += weight * values[source]
         count[target] += weight
     return total / count
+
+
+def spread(
+    positions: ArrayLike, places_mm: ArrayLike, *, reach_mm: float, tolerance: float = 0.02
+) -> NDArray[np.float64]:
+    """Return positions in which slices that lie too far from each other are no longer neighbors.
+
+    Args:
+        positions: (slices,) ascending, as for ``with_neighbors``.
+        places_mm: (slices,) along the slice normal.
+        reach_mm: Largest distance of neighbors.
+        tolerance: Share by which a distance may exceed it, for files that round theirs.
+    """
+    gaps = np.abs(np.diff(np.asarray(places_mm, np.float64), prepend=np.nan))
+    return np.asarray(positions, np.float64) + np.cumsum(gaps > reach_mm * (1 + tolerance))

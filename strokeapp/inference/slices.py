@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from strokeapp.imaging.network_input import SliceInput, network_batch
 from strokeapp.inference.engine import ReadingNetwork
-from strokeapp.inference.neighbors import with_neighbors
+from strokeapp.inference.neighbors import spread, with_neighbors
 from strokeapp.models.registry import Card, FindingSettings
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.types import Finding, Modality
@@ -103,7 +103,12 @@ def slice_probabilities(logits: NDArray[np.floating], card: Card) -> dict[Findin
 
 
 def heard_logits(
-    logits: NDArray[np.float32], card: Card, positions: ArrayLike, *, volumes: ArrayLike | None = None
+    logits: NDArray[np.float32],
+    card: Card,
+    positions: ArrayLike,
+    *,
+    volumes: ArrayLike | None = None,
+    places_mm: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Return logits in which every slice has heard its neighbors, as far as the card says so.
 
@@ -111,10 +116,14 @@ def heard_logits(
         logits: (slices, 2) as the network gives them, in the order of ``FINDINGS``.
         card: Of the network.
         positions, volumes: See ``with_neighbors``.
+        places_mm: (slices,) along the slice normal of one volume in order, where it is known: slices farther apart
+            than the card allows are no neighbors.
     """
     result = logits.astype(np.float64)
     for finding, settings in card.findings.items():
         channel = FINDINGS.index(finding)
-        weight = settings.neighbor_weight
-        result[:, channel] = with_neighbors(logits[:, channel], positions, weight=weight, volumes=volumes)
+        places, weight = positions, settings.neighbor_weight
+        if places_mm is not None and settings.neighbor_reach_mm is not None:
+            places = spread(positions, places_mm, reach_mm=settings.neighbor_reach_mm)
+        result[:, channel] = with_neighbors(logits[:, channel], places, weight=weight, volumes=volumes)
     return result

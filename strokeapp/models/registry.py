@@ -32,6 +32,7 @@ class FindingSettings:
         study_temperature, study_shift: The same for a study's pooled logit.
         study_operating_points: Name to threshold on the study's probability.
         neighbor_weight: What a slice next to it adds to a slice's logit, beside its own 1.
+        neighbor_reach_mm: Largest distance of slice planes at which that was measured; None: any.
     """
 
     temperature: float
@@ -41,6 +42,7 @@ class FindingSettings:
     study_shift: float
     study_operating_points: Mapping[str, float]
     neighbor_weight: float = 0.0
+    neighbor_reach_mm: float | None = None
 
     @property
     def threshold(self) -> float:

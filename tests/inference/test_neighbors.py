@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from strokeapp.inference.neighbors import with_neighbors
+from strokeapp.inference.neighbors import spread, with_neighbors
 
 
 def test_a_half_weight_is_binomial_smoothing_inside_a_volume():
@@ -36,3 +36,14 @@ def test_slices_that_share_a_place_stand_alone():
     values = [1.0, 2.0, 6.0, 9.0, 3.0]
     smoothed = with_neighbors(values, [3, 3, 4, 5, 3], weight=0.5, volumes=[0, 0, 0, 0, 1])
     np.testing.assert_allclose(smoothed, [1.0, 2.0, (2 * 6 + 9) / 3, (2 * 9 + 6) / 3, 3.0])
+
+
+def test_slices_too_far_apart_are_no_neighbors():
+    values, positions = np.array([4.0, -4.0, 0.0, 8.0]), np.arange(4)
+    places = spread(positions, [0.0, 2.01, 4.0, 9.0], reach_mm=2.0)
+    found = with_neighbors(values, places, weight=0.5)
+    alone = with_neighbors(values[:3], positions[:3], weight=0.5)
+    np.testing.assert_allclose(found, [*alone, 8.0])
+    descending = spread(positions, [9.0, 4.0, 2.0, 0.0], reach_mm=2.0)
+    np.testing.assert_array_equal(np.diff(descending) == 1, [False, True, True])
+    np.testing.assert_array_equal(spread(positions, [0, 5, 10, 15], reach_mm=7.0), positions)
