@@ -26,6 +26,7 @@ COLOR_PART = 0.002
 """Part of the pixels that may differ more before a picture counts as colored."""
 DECODE_ERRORS = (
     UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, MemoryError,
+    TypeError,  # Pillow's, for a TIFF page without dimensions
 )  # fmt: skip
 REFUSALS = {
     "color": "The picture is in color: a map or a drawing, not a gray scan. Give the gray images.",

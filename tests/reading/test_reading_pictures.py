@@ -125,3 +125,17 @@ def test_pages_that_are_left_out_are_told(tmp_path, opened, pages):
     np.testing.assert_array_equal(load(series).voxels, [gray(0)])
     told = [flag.message for flag in series.flags if flag.code == "more_pages"]
     assert bool(told) == (pages > 1) and all("3 pages" in message for message in told)
+
+
+def test_a_damaged_later_page_costs_that_page_only(tmp_path, opened):
+    path = tmp_path / "pages.tif"
+    first, second = (Image.fromarray(gray(number)) for number in range(2))
+    first.save(path, save_all=True, append_images=[second])
+    content = bytearray(path.read_bytes())
+    at = content.rindex(struct.pack("<HH", 256, 4))
+    content[at : at + 2] = struct.pack("<H", 255)
+    path.write_bytes(content)
+    with Image.open(path) as image, pytest.raises(TypeError):
+        image.seek(1)
+    (series,) = opened(path).series
+    assert load(series).voxels.shape == (1, 80, 100)
