@@ -11,11 +11,13 @@ from torch.nn import functional
 from model_training.recipe import Augmentation
 from strokeapp.imaging.normalize import BRAIN_GRAY
 
+COIL_KNOTS = 4
+"""A side: shading that changes over a third of the head or more."""
 POSES = ("rotation_degrees", "translation", "scale", "flip")
 """Settings that ``move`` obeys."""
 CEILING = (0.5, 1.0)
 """Leveled gray at which a narrow window ends, beside a brain of about 0.4; a bright infarct reaches 1.5."""
-STYLES = ("contrast", "shift", "gamma", "saturate", "blur", "low_resolution", "noise")
+STYLES = ("contrast", "shift", "gamma", "bias", "saturate", "blur", "low_resolution", "noise")
 """Settings that ``restyle`` obeys."""
 
 
@@ -76,6 +78,21 @@ def _mean_of_neighbors(gray: Tensor) -> Tensor:
     return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
 
 
+def coil_field(count: int, size: int, strength: float, generator: torch.Generator) -> Tensor:
+    """Return (count, 1, size, size) smooth factors about 1, as uneven receive coils shade MR pictures.
+
+    Args:
+        count, size: Of the pictures.
+        strength: Largest standard deviation of the factor's logarithm; each picture draws its own.
+        generator: Decides.
+    """
+    coarse = torch.randn(count, 1, COIL_KNOTS, COIL_KNOTS, generator=generator)
+    field = functional.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
+    field = field - field.mean((2, 3), keepdim=True)
+    wanted = _uniform(count, 0, strength, generator).view(-1, 1, 1, 1)
+    return (field / field.std((2, 3), keepdim=True) * wanted).exp()
+
+
 def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
     """Change contrast about the brain's gray, level, noise, sharpness and resolution, each picture its own way."""
     if not any(getattr(settings, name) for name in STYLES):
@@ -86,6 +103,8 @@ def restyle(gray: Tensor, settings: Augmentation, generator: torch.Generator) ->
     if settings.gamma > 0:
         exponent = _uniform(count, -settings.gamma, settings.gamma, generator).exp().view(-1, 1, 1, 1)
         gray = BRAIN_GRAY * (gray.clamp_min(0) / BRAIN_GRAY) ** exponent
+    if settings.bias > 0:
+        gray = gray * coil_field(count, size, settings.bias, generator)
     if settings.saturate > 0:
         open_end = torch.rand(count, generator=generator) >= settings.saturate
         ceiling = _uniform(count, *CEILING, generator).masked_fill(open_end, math.inf)

@@ -43,6 +43,7 @@ class Augmentation:
         heal: Probability that an infarct on MR is covered by the mirrored side, which makes a lesion-free slice.
         scalp: Probability that a brain-extracted MR slice receives a drawn skull and scalp.
         gamma: Largest logarithm, either way, of an exponent on gray.
+        bias: Largest standard deviation of the logarithm of a smooth shading.
         saturate: Probability that the bright end is cut off, as in a window that is too narrow.
     """
 
@@ -65,6 +66,7 @@ class Augmentation:
     drawn_clot: float = 0.0
     fluid_blood: float = 0.0
     beside_infarcts: bool = False
+    bias: float = 0.0
 
 
 @dataclass(frozen=True)

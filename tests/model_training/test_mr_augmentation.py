@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from factories_models import ellipse
 
+from model_training.augmentation import coil_field, restyle
 from model_training.healing import heal
+from model_training.recipe import Augmentation
 from model_training.scalp import draw_scalp
 
 SHAPE = (128, 128)
@@ -66,3 +69,21 @@ def test_drawing_repeats_with_the_same_seed():
     gray, masks = brain(), np.zeros((2, *SHAPE), np.float32)
     one, two = (draw_scalp(gray, masks, np.random.default_rng(3))[0] for _ in range(2))
     np.testing.assert_array_equal(one, two)
+
+
+def test_shading_is_smooth_and_of_the_strength_asked_for():
+    fields = coil_field(64, 96, 0.4, torch.Generator().manual_seed(1)).log()
+    assert fields.shape == (64, 1, 96, 96)
+    torch.testing.assert_close(fields.mean((2, 3)), torch.zeros(64, 1), atol=1e-5, rtol=0)
+    strength = fields.std((2, 3))
+    assert strength.max() <= 0.4 + 1e-4 and strength.min() < 0.05 < 0.3 < strength.max()
+    steps = fields.diff(dim=-1).abs().amax((1, 2, 3)) / strength[:, 0]
+    assert steps.max() < 0.5  # pixels drawn one by one step by 3 and more
+
+
+def test_shading_multiplies_tissue_and_leaves_air_dark():
+    gray = torch.from_numpy(brain())[None, None].repeat(4, 1, 1, 1)
+    still = dict.fromkeys(("contrast", "shift", "gamma", "noise", "blur", "low_resolution"), 0.0)
+    shaded = restyle(gray.clone(), Augmentation(**still, bias=0.5), torch.Generator().manual_seed(2))
+    assert (shaded[gray == 0] == 0).all()
+    assert shaded[gray > 0].std() > 0.03
