@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
+from model_training.explanation_sample import FoldNetworks, Sample
 from strokeapp.inference.explanation.baselines import heads, smoothed
 from strokeapp.inference.explanation.fidelity import infidelities, sensitivities
 from strokeapp.inference.explanation.randomize import STAGES, shuffled
@@ -27,12 +29,14 @@ from strokeapp.performance.saliency import (
 )
 from strokeapp.types import Finding
 
-if TYPE_CHECKING:
-    from model_training.explanations import FoldNetworks, Sample
-
-CURVE_IMAGES = 12
-SENSITIVE_IMAGES = {Cost.CHEAP: 6, Cost.MODERATE: 3, Cost.COSTLY: 2}
-SHUFFLED_IMAGES = {Cost.CHEAP: 8, Cost.MODERATE: 4, Cost.COSTLY: 3}
+CURVE_IMAGES, CURVE_PASSES = 12, 26
+"""Images for deletion, insertion and infidelity, and forward passes of each."""
+SENSITIVE_IMAGES, SENSITIVE_PASSES = {Cost.CHEAP: 6, Cost.MODERATE: 3, Cost.COSTLY: 2}, 3
+SHUFFLED_IMAGES = {Cost.CHEAP: 8, Cost.MODERATE: 4, Cost.COSTLY: 4}
+SHUFFLED_STAGES = {Cost.CHEAP: STAGES, Cost.MODERATE: STAGES[-1:], Cost.COSTLY: STAGES[-1:]}
+"""The last decides; those before it are looked at where they cost little."""
+LABELS = "labels"
+"""The stage at which a network has learnt shuffled labels."""
 
 
 def mean_interval(values: ArrayLike, groups: ArrayLike) -> Interval:
@@ -70,6 +74,9 @@ def place_figures(values: NDArray[np.float32], part: Part, sample: Sample, *, la
         part: Of their sign that is shown.
         sample: Masks, pictures and patients.
         large: Pixels from which a lesion counts as large.
+
+    Returns:
+        Among them ``hit``, one bool per image.
     """
     masks, groups = sample.masks, sample.groups
     # Shown values are cut at a percentile, so their highest is a plateau: pointing needs them before that.
@@ -78,7 +85,7 @@ def place_figures(values: NDArray[np.float32], part: Part, sample: Sample, *, la
     big = masks.sum((1, 2)) >= large
     cut, overlap = overlap_at_best_cut(shown(values, part), masks)
     low, high = mean_interval(hit, groups)
-    result = {"images": len(hit), "patients": len(np.unique(groups)), "hits": int(hit.sum())}
+    result = {"images": len(hit), "patients": len(np.unique(groups)), "hits": int(hit.sum()), "hit": hit.tolist()}
     result |= {"hit_rate": float(hit.mean()), "hit_low": low, "hit_high": high, "exact_rate": float(exact.mean())}
     result |= {"large_images": int(big.sum()), "large_hits": int(hit[big].sum()), "cut": cut}
     result |= _with_interval("iou", overlap, groups)
@@ -91,60 +98,71 @@ def fidelity_figures(
     networks: FoldNetworks, sample: Sample, method: Method, values: NDArray[np.float32]
 ) -> dict[str, float]:
     """Return deletion and insertion areas, infidelity and sensitivity, on the first images."""
-    some, strong = sample.first(CURVE_IMAGES), strength(values, method.part)
+    some, strong = sample.first(CURVE_IMAGES), strength(values[:CURVE_IMAGES], method.part)
     areas: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ("deletion", "insertion", "infidelity")}
     for network, rows in networks.groups(some):
-        pictures = some.batch[rows]
+        pictures, asked = some.batch[rows], networks.asked(network)
         parts = (pictures[:, 0].numpy(), smoothed(pictures)[:, 0].numpy(), strong[rows])
         for name in ("deletion", "insertion"):
-            curves = removal_curves(_probability(network, some.finding), *parts, insertion=name == "insertion")
+            curves = removal_curves(_probability(asked, some.finding), *parts, insertion=name == "insertion")
             areas[name].append(curve_area(curves))
         raw = torch.from_numpy(values[rows])
-        areas["infidelity"].append(infidelities(network, pictures, raw, some.finding, slope=method.slope))
+        areas["infidelity"].append(infidelities(asked, pictures, raw, some.finding, slope=method.slope))
     figures = {name: float(np.concatenate(parts).mean()) for name, parts in areas.items()}
     few = sample.first(SENSITIVE_IMAGES[method.cost])
     changes = [sensitivities(n, few.batch[rows], method, few.finding) for n, rows in networks.groups(few)]
     return figures | {"sensitivity": float(np.concatenate(changes).mean())}
 
 
-def _probability(network: SliceNetwork, finding: Finding):
+def _probability(network: nn.Module, finding: Finding):
     model = FindingLogits(network)
 
     @torch.no_grad()
     def score(pictures: NDArray[np.float32]) -> NDArray[np.float64]:
-        batch = torch.from_numpy(np.ascontiguousarray(pictures[:, None])).contiguous(memory_format=torch.channels_last)
+        batch = torch.from_numpy(np.ascontiguousarray(pictures[:, None]))
         return model(batch)[:, channel(finding)].sigmoid().double().numpy()
 
     return score
 
 
-def randomization_figures(networks: FoldNetworks, sample: Sample, method: Method) -> list[dict[str, Any]]:
-    """Return, per stage of shuffled weights, how much of the explanation stays the same.
+def randomization_figures(
+    networks: FoldNetworks,
+    sample: Sample,
+    method: Method,
+    values: NDArray[np.float32],
+    *,
+    fold: int,
+    other: SliceNetwork,
+) -> list[dict[str, Any]]:
+    """Return, per stage of shuffled weights and for shuffled labels, how much of the explanation stays the same.
 
-    One network of the run is taken, on images it never saw where it has enough of them.
+    Args:
+        networks: Of the run.
+        sample: Images.
+        method: That explained them.
+        values: (n, rows, columns) raw attributions by the networks as they are.
+        fold: Whose network is shuffled; it never saw the images that are looked at.
+        other: The network that learnt shuffled labels.
     """
-    few = _of_one_network(sample, SHUFFLED_IMAGES[method.cost])
-    network, inside = networks.of(int(few.folds[0])), heads(few.batch).numpy()
-    trained = method.attribute(network, few.batch, few.finding).numpy()
-    result = []
-    for stage in STAGES:
-        other = shuffled(network, stage, few.batch)
-        values = method.attribute(other, few.batch, few.finding).numpy()
-        ranks = rank_correlation(strength(trained, method.part), strength(values, method.part), inside)
-        first, second = shown(trained, method.part), shown(values, method.part)
-        result.append(
-            {"stage": stage, "finding": few.finding.value, "images": len(few.folds)}
-            | {
-                "rank_correlation": float(ranks.mean()),
-                "similarity": float(structural_similarity(first, second).mean()),
-            }
-            | {"hit_rate": float(hits(strength(values, method.part), few.masks).mean())}
-        )
-    return result
+    places = np.flatnonzero(sample.folds == fold)[: SHUFFLED_IMAGES[method.cost]]
+    few, network = sample.at(places), networks.of(fold)
+    if not len(places):
+        return []
+    stages = {stage: shuffled(network, stage, few.batch) for stage in SHUFFLED_STAGES[method.cost]} | {LABELS: other}
+    return [
+        {"stage": stage, "finding": few.finding.value, "images": len(places)}
+        | _agreement(few, method, values[places], method.attribute(changed, few.batch, few.finding).numpy())
+        for stage, changed in stages.items()
+    ]
 
 
-def _of_one_network(sample: Sample, count: int) -> Sample:
-    """Return images held out of the fold that has most of them."""
-    folds, counts = np.unique(sample.folds, return_counts=True)
-    rows = np.flatnonzero(sample.folds == folds[counts.argmax()])[:count]
-    return type(sample)(sample.finding, sample.batch[rows], sample.masks[rows], sample.folds[rows], sample.groups[rows])
+def _agreement(
+    few: Sample, method: Method, trained: NDArray[np.float32], values: NDArray[np.float32]
+) -> dict[str, float]:
+    """Return how alike two explanations are, and how often the second still points into the lesion."""
+    strong = strength(values, method.part)
+    ranks = rank_correlation(strength(trained, method.part), strong, heads(few.batch).numpy())
+    alike = structural_similarity(shown(trained, method.part), shown(values, method.part))
+    return {"rank_correlation": float(ranks.mean()), "similarity": float(alike.mean())} | {
+        "hit_rate": float(hits(strong, few.masks).mean())
+    }

@@ -11,15 +11,21 @@ import numpy as np
 import pandas as pd
 
 from model_training.explanations import measure
+from model_training.recipe import Recipe
 from model_training.runs import load_recipe
 from strokeapp.errors import RecipeError
-from strokeapp.inference.explanation.measured import ALL_SHUFFLED, EXPLANATIONS
+from strokeapp.inference.explanation.measured import ALL_SHUFFLED, EXPLANATIONS, LABELS_SHUFFLED
+from strokeapp.inference.explanation.registry import LESION_MAP
+from strokeapp.models.registry import Card, read_card
 
 HEADER = (
-    "| finding | method | hits | hit rate (95 %) | large lesions | IoU at one cut | energy in lesion | outside head | "
-    "deletion | insertion | infidelity | sensitivity | shuffled ρ | s per slice |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| finding | method | hits | hit rate (95 %) | large lesions | flagged | IoU at one cut | energy in lesion | "
+    "outside head | deletion | insertion | infidelity | sensitivity | shuffled weights ρ | "
+    "shuffled labels ρ | s per slice |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
+GOAL, MAP_GOAL = 0.90, 0.95
+"""Share of large lesions that the default and the lesion map should point into."""
 LAYER_HEADER = "| finding | layer | hits | IoU at one cut | energy in lesion |\n|---|---|---|---|---|"
 
 
@@ -39,22 +45,33 @@ def run(
         RecipeError: The run is not finished, or the report at ``out`` is of another network.
     """
     recipe = load_recipe(folder)
-    known = read_report(out, recipe.name, recipe.version) if methods else None
+    card = None if ship is None else _shipped(ship, recipe)
+    known = read_report(out, recipe.name, recipe.version, refuse_version=bool(methods))
     report = measure(
-        folder, limit=limits[0], costly_limit=limits[1], methods=tuple(methods), known=known,
-        keep=lambda so_far: write_report(so_far, out),
+        folder, limit=limits[0], costly_limit=limits[1], methods=tuple(methods), known=known if methods else None,
+        card=card, keep=lambda so_far: write_report(so_far, out),
     )  # fmt: skip
     # A network is never shipped with half of its figures: what is not in them counts as failed.
     write_report(report, out, ship=ship)
     return out.with_suffix(".json")
 
 
-def read_report(out: Path, recipe_name: str, version: str) -> dict[str, Any] | None:
+def _shipped(folder: Path, recipe: Recipe) -> Card:
+    card = read_card(folder)
+    if card.name != recipe.name:
+        raise RecipeError(
+            f"{folder} holds {card.name}, but the run is of {recipe.name}. Give its own folder as --ship."
+        )
+    return card
+
+
+def read_report(out: Path, recipe_name: str, version: str, *, refuse_version: bool = True) -> dict[str, Any] | None:
     """Return an earlier report of the same network, to measure some methods again; None where there is none.
 
     Args:
         out: Path without suffix.
         recipe_name, version: Of the run.
+        refuse_version: Whether a report of another version is an error; it is None otherwise.
 
     Raises:
         RecipeError: The file there is of another network or version, or damaged.
@@ -64,11 +81,13 @@ def read_report(out: Path, recipe_name: str, version: str) -> dict[str, Any] | N
         return None
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        same = (report["network"], report["version"]) == (recipe_name, version)
+        same_network, same = report["network"] == recipe_name, report["version"] == version
     except (KeyError, TypeError, ValueError) as error:
         raise RecipeError(f"{path} is not a report of explanations. Give another --out.", detail=repr(error)) from error
-    if not same:
+    if not same_network or (refuse_version and not same):
         raise RecipeError(f"{path} is of {report['network']} {report['version']}. Give another --out.")
+    if not same:
+        return None
     for row in report["rows"]:
         row.update({name: float("nan") for name, value in row.items() if value is None})
     return report
@@ -112,23 +131,38 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         f"Default: {report['default'] or 'none'}.",
     ]
+    lines += ["", *_goals(report)]
     lines += ["", HEADER, *(_row(row, report["randomization"]) for row in report["rows"])]
     lines += ["", "Grad-CAM by layer:", "", LAYER_HEADER, *(_layer(row) for row in report["layers"])]
     failed = [name for name, entry in report["randomization"].items() if not entry["passed"]]
-    lines += ["", f"Failed on shuffled weights: {', '.join(failed) or 'none'}."]
+    lines += ["", f"Failed on shuffled weights or labels: {', '.join(failed) or 'none'}."]
     lines += [f"Not offered: {name}: {reason}" for name, reason in report["not_offered"].items()]
     return "\n".join(lines) + "\n"
 
 
+def _goals(report: dict[str, Any]) -> list[str]:
+    """Say per finding whether the default and the lesion map point into large lesions as often as they should."""
+    lines = []
+    for method, goal in ((report["default"], GOAL), (LESION_MAP.name, MAP_GOAL)):
+        for row in (row for row in report["rows"] if row["method"] == method and row["large_images"]):
+            rate = row["large_hits"] / row["large_images"]
+            lines.append(
+                f"{row['title']}, {row['finding']}, lesions from {report['protocol']['large_px']} pixels: {rate:.0%}; "
+                f"goal {goal:.0%} {'met' if rate >= goal else 'missed'}."
+            )
+    return lines
+
+
 def _row(row: dict[str, Any], tested: dict[str, Any]) -> str:
-    stages = tested.get(row["method"], {}).get("stages", [])
-    end = [s["rank_correlation"] for s in stages if s["stage"] == ALL_SHUFFLED and s["finding"] == row["finding"]]
+    stages = [s for s in tested.get(row["method"], {}).get("stages", []) if s["finding"] == row["finding"]]
+    ends = {s["stage"]: f"{s['rank_correlation']:.2f}" for s in stages}
     cells = [row["finding"], row["title"], f"{row['hits']}/{row['images']}"]
     cells.append(f"{row['hit_rate']:.2f} ({row['hit_low']:.2f}–{row['hit_high']:.2f})")
     cells.append(f"{row['large_hits']}/{row['large_images']}")
+    cells.append(f"{row['flagged_hits']}/{row['flagged_images']}" if "flagged_hits" in row else "–")
     names = ("iou", "energy_inside", "energy_outside_head", "deletion", "insertion", "infidelity", "sensitivity")
     cells += [f"{row[name]:.3g}" for name in names]
-    cells += [f"{end[0]:.2f}" if end else "–", f"{row['seconds_per_slice']:.2g}"]
+    cells += [ends.get(ALL_SHUFFLED, "–"), ends.get(LABELS_SHUFFLED, "–"), f"{row['seconds_per_slice']:.2g}"]
     return "| " + " | ".join(cells) + " |"
 
 

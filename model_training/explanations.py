@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,149 +14,201 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model_training.cross_validation import FINAL
-from model_training.explanation_figures import fidelity_figures, place_figures, randomization_figures
-from model_training.recipe import Recipe
-from model_training.runs import load_recipe, read_rows, trained_network
+from model_training.explanation_clock import PASSES, UNKNOWN, Clock
+from model_training.explanation_figures import (
+    CURVE_IMAGES,
+    CURVE_PASSES,
+    SENSITIVE_IMAGES,
+    SENSITIVE_PASSES,
+    SHUFFLED_IMAGES,
+    SHUFFLED_STAGES,
+    fidelity_figures,
+    place_figures,
+    randomization_figures,
+)
+from model_training.explanation_labels import IMAGES, shuffled_labels, train_on
+from model_training.explanation_sample import MIN_PIXELS, FoldNetworks, Sample, draw_sample, pictures
+from model_training.explanation_store import Kept, code_key, labels_key
+from model_training.runs import load_recipe
 from strokeapp.errors import ModelError, RecipeError
-from strokeapp.imaging.network_input import leveled
-from strokeapp.imaging.normalize import standardize
 from strokeapp.inference.explanation import grad_cam
 from strokeapp.inference.explanation.registry import LESION_MAP, METHODS, Cost, Method, method_of
-from strokeapp.models.slice_network import FINDINGS, SliceNetwork
+from strokeapp.inference.explanation.target import channel, pieces
+from strokeapp.inference.slices import calibrated
+from strokeapp.models.registry import Card
+from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.performance.saliency import TOLERANCE_PX
 from strokeapp.types import Finding
 
 Attribute = Callable[[SliceNetwork, Tensor, Finding], Tensor]
-MIN_PIXELS = {Finding.HEMORRHAGIC: 100, Finding.ISCHEMIC: 1}
-"""Smallest mask at network resolution, about a millimeter a pixel."""
 LARGE_PIXELS = 100
-SEED = 20161008
 MAX_AGREEMENT = 0.5
-"""Rank correlation (either sign) inside the head with the explanation of the shuffled network, above which a method
-fails."""
+"""Rank correlation (either sign) inside the head with the explanation of the network of shuffled weights, or labels,
+above which a method fails."""
+DECIDES = ("all", "labels")
+"""Stages that a method must notice."""
+PIECE = 4
+"""Images between two savings."""
+TELL_EVERY = 20.0
+"""Seconds between two lines of progress."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Hold the masked images of one finding.
-
-    Args:
-        finding: Drawn in the masks.
-        batch: (n, 1, size, size) network input.
-        masks: (n, size, size) bool.
-        folds: (n,) fold in which the image was held out; -1: no network of the run learnt from its set.
-        groups: (n,) patients.
-    """
-
-    finding: Finding
-    batch: Tensor
-    masks: NDArray[np.bool_]
-    folds: NDArray[np.int64]
-    groups: NDArray[np.str_]
-
-    def first(self, count: int) -> Sample:
-        """Return the first images."""
-        parts = {name: getattr(self, name)[:count] for name in ("batch", "masks", "folds", "groups")}
-        return replace(self, **parts)
-
-
-class FoldNetworks:
-    """Load a run's networks, each once.
+@dataclass
+class Measurement:
+    """Hold what a measurement works with.
 
     Args:
-        run: Folder of the run.
-        recipe: Of the run.
+        networks: Of the run.
+        kept: What was measured before.
+        samples: Images per finding, as many as cheap methods take.
+        limit, common: Images for cheap methods and for the others; the latter are common to all.
+        clock: Of the whole measurement.
+        tell: Called with a line now and then.
     """
 
-    def __init__(self, run: Path, recipe: Recipe) -> None:
-        self.run, self.recipe = run, recipe
-        self._loaded: dict[int, SliceNetwork] = {}
+    networks: FoldNetworks
+    kept: Kept
+    samples: list[Sample]
+    limit: int
+    common: int
+    clock: Clock
+    tell: Callable[[str], None]
+    _told: float = 0.0
 
-    def of(self, fold: int) -> SliceNetwork:
-        """Return the network that did not learn from a fold; the final one for -1.
+    def images(self, method: Method) -> int:
+        """Return how many images a method takes at most."""
+        return self.limit if method.cost is Cost.CHEAP else self.common
 
-        Raises:
-            RecipeError: That part of the run is not finished.
-        """
-        if fold not in self._loaded:
-            part = FINAL if fold < 0 else f"fold{fold}"
-            self._loaded[fold] = trained_network(self.run, part, self.recipe)
-        return self._loaded[fold]
+    def name(self, method: Method, sample: Sample) -> str:
+        """Return the name under which a method's figures on a finding are kept."""
+        images = f"{len(sample.rows)}-{min(self.common, len(sample.rows))}"
+        return f"{method.name}-{sample.finding.value}-{images}-{code_key(method)}"
 
-    def groups(self, sample: Sample) -> Iterator[tuple[SliceNetwork, NDArray[np.int64]]]:
-        """Yield every network with the images it never saw."""
-        for fold in np.unique(sample.folds):
-            yield self.of(int(fold)), np.flatnonzero(sample.folds == fold)
+    def step(self, what: str, passes: float, *, fresh: bool = True) -> None:
+        """Count passes, and tell the time left now and then; those kept from before cost nothing."""
+        (self.clock.spend if fresh else self.clock.skip)(passes)
+        if time.monotonic() - self._told > TELL_EVERY:
+            self._told = time.monotonic()
+            self.tell(f"{what}; {self.clock.words()} left")
+
+    @property
+    def fold(self) -> int:
+        """Return the fold whose network is shuffled: that with most of the images, one that was learnt from if any."""
+        folds = np.concatenate([sample.first(self.common).folds for sample in self.samples])
+        found, counts = np.unique(folds[folds >= 0] if (folds >= 0).any() else folds, return_counts=True)
+        return int(found[counts.argmax()])
+
+    def learnt_shuffled(self) -> tuple[SliceNetwork, dict[str, Any]]:
+        """Return the network that learnt shuffled labels, and how many images and what share of them it learnt."""
+        run, recipe, name = self.networks.run, self.networks.recipe, f"labels-fold{self.fold}-{labels_key()}"
+        network, path = self.networks.of(self.fold), self.kept.folder / f"{name}.pt"
+
+        def learn() -> dict[str, Any]:
+            self.tell(f"Learning {IMAGES} images with shuffled labels")
+            rows, labels = shuffled_labels(run, recipe, self.fold)
+            learnt, share = train_on(network, pictures(run, recipe, rows), labels)
+            torch.save(learnt.state_dict(), path)
+            return {"images": len(rows), "learnt": share}
+
+        self.kept.folder.mkdir(parents=True, exist_ok=True)
+        facts = self.kept.result(name, learn)
+        return _with_weights(network, path), facts
 
 
-def draw_sample(run: Path, recipe: Recipe, finding: Finding, *, limit: int, seed: int = SEED) -> Sample | None:
-    """Draw images with a mask of a finding, in an order of chance; None where the run has none.
-
-    Args:
-        run: With ``rows.csv`` and ``store.npz``.
-        recipe: Of the run.
-        finding: Drawn in the masks.
-        limit: Most images.
-        seed: Of the order; a smaller limit gives the first of a larger one.
-
-    Raises:
-        RecipeError: The run keeps no images.
-    """
-    if not (run / "store.npz").is_file():
-        raise RecipeError(f"{run} keeps no images (store.npz). Train the run again; it continues where it stopped.")
-    table = read_rows(run)
-    with np.load(run / "store.npz") as parts:
-        masks = parts["masks"][:, FINDINGS.index(finding)]
-        fitting = np.flatnonzero(masks.sum((1, 2)) >= MIN_PIXELS[finding])
-        rows = np.random.default_rng(seed).permutation(fitting)[:limit]
-        if not len(rows):
-            return None
-        gray, level = parts["gray"][rows], parts["level"][rows]
-    pictures = [leveled(g / np.float32(255), v, recipe.modality) for g, v in zip(gray, level, strict=True)]
-    batch = torch.from_numpy(standardize(np.stack(pictures)[:, None]))
-    groups = (table["dataset"] + "/" + table["group"]).to_numpy()[rows]
-    return Sample(finding, batch, masks[rows], table["fold"].to_numpy()[rows], groups)
+def _with_weights(network: SliceNetwork, path: Path) -> SliceNetwork:
+    result = copy.deepcopy(network)
+    result.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return result.eval()
 
 
 def out_of_fold(
-    networks: FoldNetworks, sample: Sample, attribute: Callable[[SliceNetwork, Tensor, Finding], Tensor]
-) -> NDArray[np.float32]:
-    """Return (n, rows, columns) raw attributions, each by a network that never saw the image."""
-    values = np.zeros(sample.masks.shape, np.float32)
-    for network, rows in networks.groups(sample):
-        values[rows] = attribute(network, sample.batch[rows], sample.finding).numpy()
-    return values
+    networks: FoldNetworks,
+    sample: Sample,
+    attribute: Attribute,
+    *,
+    piece: int = PIECE,
+    kept: tuple[Kept, str] | None = None,
+    tell: Callable[[int, int, bool], None] = lambda _new, _done, _fresh: None,
+) -> tuple[NDArray[np.float32], float]:
+    """Return (n, rows, columns) raw attributions, each by a network that never saw the image, and seconds per image.
+
+    Args:
+        networks: Of the run.
+        sample: Images.
+        attribute: Of the method.
+        piece: Images explained between two savings.
+        kept: Where attributions are kept on the way, and under which name.
+        tell: Called with the images of a piece, those done so far, and whether the piece had to be computed.
+    """
+    values, seconds, done = np.zeros(sample.masks.shape, np.float32), [], 0
+    for network, places in networks.groups(sample):
+        for some in np.array_split(places, -(-len(places) // piece)):
+            found = [kept[0].values(kept[1], sample.rows[place]) for place in some] if kept else [None]
+            fresh = any(item is None for item in found)
+            if fresh:
+                begun = time.perf_counter()
+                values[some] = attribute(network, sample.batch[some], sample.finding).numpy()
+                taken = (time.perf_counter() - begun) / len(some)
+                for place in some if kept else ():
+                    kept[0].keep_values(kept[1], sample.rows[place], values[place], taken)
+            else:
+                values[some], taken = np.stack([item[0] for item in found]), found[0][1]
+            seconds.append(taken)
+            done += len(some)
+            tell(len(some), done, fresh)
+    return values, float(np.mean(seconds))
 
 
 def measure_layers(networks: FoldNetworks, sample: Sample) -> list[dict[str, Any]]:
     """Return one row of figures per layer that Grad-CAM could take."""
     rows = []
     for layer in grad_cam.LAYERS:
-        values = out_of_fold(networks, sample, lambda n, b, f, layer=layer: grad_cam.attribute(n, b, f, layer=layer))
+        values, _ = out_of_fold(networks, sample, lambda n, b, f, layer=layer: grad_cam.attribute(n, b, f, layer=layer))
         figures = place_figures(values, METHODS["LayerGradCam"].part, sample, large=LARGE_PIXELS)
+        figures.pop("hit")
         rows.append({"layer": layer, "finding": sample.finding.value, **figures})
     return rows
 
 
-def measure_method(networks: FoldNetworks, sample: Sample, method: Method, *, common: int) -> dict[str, Any]:
-    """Return one row of figures for a method and a finding.
+def measure_method(work: Measurement, sample: Sample, method: Method) -> dict[str, Any]:
+    """Return a method's figures on a finding: ``row`` and, but for the lesion map, ``stages`` of shuffled networks."""
+    name, passes = work.name(method, sample), PASSES.get(method.name, UNKNOWN)
+    what = f"{method.title}, {sample.finding.value}"
 
-    Args:
-        networks: Of the run.
-        sample: Images of the finding.
-        method: To be measured.
-        common: The first images, which every method is measured on and the default is chosen by.
-    """
-    begun = time.perf_counter()
-    values = out_of_fold(networks, sample, method.attribute)
-    seconds = (time.perf_counter() - begun) / len(values)
+    def tell(new: int, done: int, fresh: bool) -> None:
+        work.step(f"{what}: {done} of {len(sample.rows)} images", new * passes, fresh=fresh)
+
+    kept = (work.kept, name)
+    values, seconds = out_of_fold(work.networks, sample, method.attribute, kept=kept, tell=tell)
     row = {"method": method.name, "title": method.title, "finding": sample.finding.value}
     row |= place_figures(values, method.part, sample, large=LARGE_PIXELS)
-    first = place_figures(values[:common], method.part, sample.first(common), large=LARGE_PIXELS)
-    row["common_hit_rate"] = first["hit_rate"]
-    row |= fidelity_figures(networks, sample, method, values)
-    return row | {"seconds_per_slice": seconds}
+    first = place_figures(values[: work.common], method.part, sample.first(work.common), large=LARGE_PIXELS)
+    row |= {"common_hit_rate": first["hit_rate"], "seconds_per_slice": seconds}
+    row |= fidelity_figures(work.networks, sample, method, values)
+    work.step(f"{what}: fidelity", _fidelity_passes(method, sample))
+    if method is LESION_MAP:
+        return {"row": row, "stages": []}
+    stages = randomization_figures(
+        work.networks, sample, method, values, fold=work.fold, other=work.learnt_shuffled()[0]
+    )
+    work.step(f"{what}: shuffled networks", _shuffled_passes(method, sample))
+    return {"row": row, "stages": stages}
+
+
+def _fidelity_passes(method: Method, sample: Sample) -> float:
+    passes = PASSES.get(method.name, UNKNOWN)
+    sensitive = min(SENSITIVE_IMAGES[method.cost], len(sample.rows)) * SENSITIVE_PASSES * passes
+    return min(CURVE_IMAGES, len(sample.rows)) * CURVE_PASSES + sensitive
+
+
+def _shuffled_passes(method: Method, sample: Sample) -> float:
+    images = min(SHUFFLED_IMAGES[method.cost], len(sample.rows))
+    return images * (len(SHUFFLED_STAGES[method.cost]) + 1) * PASSES.get(method.name, UNKNOWN)
+
+
+def _all_passes(work: Measurement, method: Method, sample: Sample) -> float:
+    passes = len(sample.rows) * PASSES.get(method.name, UNKNOWN) + _fidelity_passes(method, sample)
+    return passes + (0 if method is LESION_MAP else _shuffled_passes(method, sample))
 
 
 def measure(
@@ -165,10 +218,11 @@ def measure(
     costly_limit: int,
     methods: tuple[str, ...] = (),
     known: dict[str, Any] | None = None,
+    card: Card | None = None,
     tell: Callable[[str], None] = print,
     keep: Callable[[dict[str, Any]], None] = lambda _report: None,
 ) -> dict[str, Any]:
-    """Measure all methods on all findings of a run that have masks.
+    """Measure all methods on all findings of a run that have masks; what was measured before is not measured again.
 
     Args:
         run: Folder of a finished run.
@@ -176,36 +230,61 @@ def measure(
         costly_limit: For the others.
         methods: Names; all of them, and the lesion map, unless given.
         known: An earlier report of the same run, whose other methods are kept.
-        tell: Called with a line after every method.
+        card: Of the network that ships, whose operating points tell which images it flags.
+        tell: Called with a line after every method, and now and then on the way.
         keep: Called with the report so far, so that a long run can be cut.
 
     Raises:
         RecipeError: The run is not finished, or has no masks.
     """
     recipe = load_recipe(run)
-    networks = FoldNetworks(run, recipe)
     drawn = [draw_sample(run, recipe, Finding(name), limit=limit) for name in recipe.findings]
     samples = [sample for sample in drawn if sample is not None]
     if not samples:
         raise RecipeError(f"The run in {run} has no images with a mask: there is nothing to compare explanations with.")
-    report = known or _empty_report(recipe, limit=limit, costly_limit=costly_limit)
+    work = Measurement(FoldNetworks(run, recipe), Kept(run), samples, limit, costly_limit, Clock(0), tell)
+    chosen = [method_of(name) for name in methods or (LESION_MAP.name, *METHODS)]
+    report = known or _empty_report(work)
     if not report["layers"]:
-        report["layers"] = [row for sample in samples for row in measure_layers(networks, sample)]
-    for method in [method_of(name) for name in methods or (LESION_MAP.name, *METHODS)]:
-        most = limit if method.cost is Cost.CHEAP else costly_limit
+        report["layers"] = _layers(work)
+    work.clock = Clock(sum(_missing_passes(work, method, sample) for method in chosen for sample in samples))
+    for method in chosen:
         try:
-            _add(report, networks, [sample.first(most) for sample in samples], method, common=costly_limit)
+            _add(report, work, method, card=card)
         except ModelError as error:
             report["not_offered"][method.name] = error.user_message
+            work.clock.skip(sum(_missing_passes(work, method, sample) for sample in samples))
         report["default"] = _default(report)
-        tell(_line(report, method))
+        tell(f"{_line(report, method)}; {work.clock.words()} left")
         keep(report)
     return report
 
 
-def _empty_report(recipe: Recipe, *, limit: int, costly_limit: int) -> dict[str, Any]:
+def _missing_passes(work: Measurement, method: Method, sample: Sample) -> float:
+    some = sample.first(work.images(method))
+    return 0.0 if work.kept.has(work.name(method, some)) else _all_passes(work, method, some)
+
+
+def _layers(work: Measurement) -> list[dict[str, Any]]:
+    """Return the figures of Grad-CAM's layers, on the images that all methods have in common."""
+    method = METHODS["LayerGradCam"]
+    work.tell("Comparing Grad-CAM's layers")
+    parts = [
+        work.kept.result(f"layers-{work.name(method, some)}", lambda some=some: measure_layers(work.networks, some))
+        for some in (sample.first(work.common) for sample in work.samples)
+    ]
+    return [row for part in parts for row in part]
+
+
+def _empty_report(work: Measurement) -> dict[str, Any]:
+    recipe = work.networks.recipe
+    learnt = work.learnt_shuffled()[1]
     protocol = {
-        "images_per_finding": {"cheap": limit, "other": costly_limit},
+        "images_per_finding": {"cheap": work.limit, "other": work.common},
+        "fidelity_images": CURVE_IMAGES,
+        "sensitivity_images": {cost.value: count for cost, count in SENSITIVE_IMAGES.items()},
+        "shuffled_images": {cost.value: count for cost, count in SHUFFLED_IMAGES.items()},
+        "shuffled_labels": learnt,
         "tolerance_px": TOLERANCE_PX,
         "picture_px": recipe.size,
         "min_mask_px": {finding.value: pixels for finding, pixels in MIN_PIXELS.items()},
@@ -220,16 +299,44 @@ def _empty_report(recipe: Recipe, *, limit: int, costly_limit: int) -> dict[str,
     }  # fmt: skip
 
 
-def _add(report: dict[str, Any], networks: FoldNetworks, samples: list[Sample], method: Method, *, common: int) -> None:
-    rows = [measure_method(networks, sample, method, common=common) for sample in samples]
+def _add(report: dict[str, Any], work: Measurement, method: Method, *, card: Card | None) -> None:
+    samples = [sample.first(work.images(method)) for sample in work.samples]
+    found = []
+    for sample in samples:
+        name = work.name(method, sample)
+        found.append(work.kept.result(name, lambda sample=sample: measure_method(work, sample, method)))
+        work.kept.forget_values(name)
     if method is not LESION_MAP:
-        stages = [row for sample in samples for row in randomization_figures(networks, sample, method)]
-        end = [row["rank_correlation"] for row in stages if row["stage"] == "all"]
-        report["randomization"][method.name] = {
-            "passed": max(abs(value) for value in end) <= MAX_AGREEMENT,
-            "stages": stages,
-        }
+        stages = [stage for item in found for stage in item["stages"]]
+        ends = [abs(row["rank_correlation"]) for row in stages if row["stage"] in DECIDES]
+        report["randomization"][method.name] = {"passed": bool(ends) and max(ends) <= MAX_AGREEMENT, "stages": stages}
+    rows = [_counted(work, item["row"], sample, card) for item, sample in zip(found, samples, strict=True)]
     report["rows"] = [row for row in report["rows"] if row["method"] != method.name] + rows
+
+
+def _counted(work: Measurement, row: dict[str, Any], sample: Sample, card: Card | None) -> dict[str, Any]:
+    """Return a row with its hits counted over the images that the network flags, where its card tells which."""
+    hit = np.array(row["hit"], dtype=bool)
+    rest = {name: value for name, value in row.items() if name != "hit"}
+    if card is None or card.version != work.networks.recipe.version or sample.finding not in card.findings:
+        return rest
+    settings = card.findings[sample.finding]
+    flagged = calibrated(_logits(work, sample), settings) >= settings.threshold
+    return rest | {"flagged_images": int(flagged.sum()), "flagged_hits": int(hit[flagged].sum())}
+
+
+def _logits(work: Measurement, sample: Sample) -> NDArray[np.float64]:
+    """Return (n,) out-of-fold logits of the finding."""
+
+    @torch.no_grad()
+    def read() -> list[float]:
+        logits = np.zeros(len(sample.rows))
+        for network, places in work.networks.groups(sample):
+            parts = [network(piece).findings for piece in pieces(sample.batch[places])]
+            logits[places] = torch.cat(parts)[:, channel(sample.finding)].double().numpy()
+        return logits.tolist()
+
+    return np.array(work.kept.result(f"logits-{sample.finding.value}-{len(sample.rows)}", read))
 
 
 def _default(report: dict[str, Any]) -> str:
@@ -247,5 +354,5 @@ def _line(report: dict[str, Any], method: Method) -> str:
     rows = [row for row in report["rows"] if row["method"] == method.name]
     cells = [f"{row['finding']} {row['hits']}/{row['images']}, IoU {row['iou']:.2f}" for row in rows]
     verdict = report["randomization"].get(method.name)
-    ending = "" if verdict is None else ("; passed" if verdict["passed"] else "; FAILED the shuffled weights")
+    ending = "" if verdict is None else ("; passed" if verdict["passed"] else "; FAILED the shuffled networks")
     return f"{method.title}: {'; '.join(cells)}{ending}"

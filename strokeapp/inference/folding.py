@@ -1,8 +1,8 @@
-"""Make a faster copy of a slice network that gives the same numbers: for reading, not for explaining.
+"""Make a faster copy of a slice network that gives the same numbers.
 
 Batch normalization in evaluation is a scaling and folds into the convolution before it (Jacob et al., CVPR 2018,
 section 3.2). A pointwise convolution and nearest-neighbor upsampling commute, so the decoder's first convolution
-runs on the small grid. Activations overwrite what only they read. Captum needs none of this: explanations keep the
+runs on the small grid. Activations overwrite what only they read. Explanations whose hooks hang on layers keep the
 network as it was trained.
 """
 
@@ -13,6 +13,7 @@ import copy
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import skip_init
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from strokeapp.models.slice_network import SliceNetwork
@@ -30,8 +31,8 @@ class FoldedUp(nn.Module):
         super().__init__()
         first, _, self.depthwise, self.pointwise, _ = mix
         coarse = first.in_channels - skip
-        self.low = nn.Conv2d(coarse, first.out_channels, 1)
-        self.high = nn.Conv2d(skip, first.out_channels, 1, bias=False)
+        self.low = skip_init(nn.Conv2d, coarse, first.out_channels, 1)
+        self.high = skip_init(nn.Conv2d, skip, first.out_channels, 1, bias=False)
         self.low.weight.data, self.low.bias.data = first.weight[:, :coarse].clone(), first.bias.clone()
         self.high.weight.data = first.weight[:, coarse:].clone()
 

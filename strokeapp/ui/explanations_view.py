@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
-from PIL import Image
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
-from strokeapp.inference.explanation.measured import LESIONS, Measured, measured
+from strokeapp.inference.explanation.measured import LABELS_SHUFFLED, LESIONS, Measured, measured
 from strokeapp.inference.explanation.registry import LESION_MAP, METHODS, method_of
 from strokeapp.inference.words import NAMES, top_slice
 from strokeapp.models.registry import Card, find
 from strokeapp.types import Attribution, Finding, Reading, Scan
+from strokeapp.ui.downloads import file_stem
+from strokeapp.ui.exhibits import Exhibit, Exhibits
+from strokeapp.ui.explanation_panel import COLUMNS, Tile, panel_png, tiles_of
+from strokeapp.ui.pixel_download import pixel_download
 from strokeapp.ui.pixels import picture
 from strokeapp.ui.state import OpenStudy
 
-COLUMNS = 3
 PICTURE_SIDE = 320
-HEAT = np.array([224, 164, 88], np.float32)
-"""Color of full attribution over gray."""
 KEPT = "_explanations_side_by_side"
 HELP = {
     "Hits": "The highest point lies in the drawn lesion, or within the tolerance of its border.",
+    "Large lesions": "Hits among lesions of at least 100 pixels, about 1 cm².",
+    "Flagged": "Hits among the images that the network flags.",
     "IoU": "Overlap with the drawn lesion at the one threshold that is best over all images.",
     "Energy inside": "Share of the attribution that lies in the drawn lesion.",
     "Energy outside head": "Share that lies outside the head, where nothing can be.",
@@ -37,6 +38,7 @@ HELP = {
     "Sensitivity": "How much the attribution changes under noise too small to see; lower is better.",
     "Shuffled weights": "Rank correlation with the explanation of the same network, its weights shuffled. "
     "A method above the limit says little of what was learnt and is not offered.",
+    "Shuffled labels": "The same with a network that learnt a few images with shuffled labels by heart.",
 }
 
 
@@ -68,14 +70,13 @@ def _show_measured(card: Card) -> None:
     if figures is None:
         st.info(f"The explanations of {card.title} have not been measured.")
         return
+    exhibits = Exhibits(file_stem("explanations", card.name, figures.version))
     for finding in (finding for finding in card.findings if _rows(figures, finding)):
         table = pd.DataFrame(_rows(figures, finding))
-        st.markdown(f"**{NAMES[finding]}**, known {LESIONS[finding]}")
+        title = f"{NAMES[finding]}, known {LESIONS[finding]}"
+        exhibits.listed(st.container(), Exhibit(finding.value, title, _numbers(figures, finding)))
         settings = {name: st.column_config.Column(help=text) for name, text in HELP.items() if name in table}
         st.dataframe(table, hide_index=True, column_config=settings)
-        st.download_button(
-            "Download as CSV", table.to_csv(index=False), f"explanations_{card.name}_{finding.value}.csv", "text/csv"
-        )
     _show_protocol(figures, card)
 
 
@@ -85,10 +86,10 @@ def _show_protocol(figures: Measured, card: Card) -> None:
     lines = [
         f"A hit may lie {tolerance:g} pixels of {figures.protocol['picture_px']} beside the drawn lesion.",
         "Intervals are 95 %, by resampling patients.",
-        f"Not offered, since they hardly change when the weights are shuffled (correlation above {limit:g}): "
+        f"Not offered, since they hardly change when the weights or labels are shuffled (correlation above {limit:g}): "
         f"{', '.join(failed)}."
         if failed
-        else f"All methods change when the weights are shuffled (correlation at most {limit:g}).",
+        else f"All methods change when the weights or labels are shuffled (correlation at most {limit:g}).",
     ]
     if figures.version != card.version:
         lines.append(f"Measured on version {figures.version}; version {card.version} is installed.")
@@ -109,13 +110,28 @@ def _rows(figures: Measured, finding: Finding) -> list[dict[str, Any]]:
     return rows
 
 
+def _numbers(figures: Measured, finding: Finding) -> pd.DataFrame:
+    """Return every figure of one finding, unrounded, the lesion map first."""
+    names = [name for name in (LESION_MAP.name, *METHODS) if figures.of(name, finding) is not None]
+    ends = {
+        name: (figures.agreement(name, finding), figures.agreement(name, finding, LABELS_SHUFFLED)) for name in names
+    }
+    rows = [
+        {**figures.of(name, finding).row, "shuffled_weights": ends[name][0], "shuffled_labels": ends[name][1]}
+        for name in names
+    ]
+    return pd.DataFrame(rows).assign(offered=[name in figures.passed for name in names])
+
+
 def _cells(name: str, figures: Measured, finding: Finding) -> dict[str, Any]:
     found = figures.of(name, finding)
     row = found.row
-    shuffled = figures.agreement(name, finding)
+    weights, labels = figures.agreement(name, finding), figures.agreement(name, finding, LABELS_SHUFFLED)
     return {
         "Method": method_of(name).title + (" (default)" if name == figures.default else ""),
         "Hits": f"{found.hits} of {found.images}{_interval(found.low, found.high)}",
+        "Large lesions": f"{row['large_hits']} of {row['large_images']}" if "large_hits" in row else "–",
+        "Flagged": "–" if found.flagged is None else f"{found.flagged[0]} of {found.flagged[1]}",
         "IoU": _number(row, "iou"),
         "Energy inside": _number(row, "energy_inside"),
         "Energy outside head": _number(row, "energy_outside_head"),
@@ -123,7 +139,8 @@ def _cells(name: str, figures: Measured, finding: Finding) -> dict[str, Any]:
         "Insertion": _number(row, "insertion"),
         "Infidelity": _number(row, "infidelity"),
         "Sensitivity": _number(row, "sensitivity"),
-        "Shuffled weights": "–" if shuffled is None else f"{shuffled:.2f}",
+        "Shuffled weights": "–" if weights is None else f"{weights:.2f}",
+        "Shuffled labels": "–" if labels is None else f"{labels:.2f}",
     }
 
 
@@ -152,7 +169,7 @@ def _show_side_by_side(study: OpenStudy | None) -> None:
         st.session_state[KEPT] = (key, _explain_all(scan, find(reading.model), finding, index))
     kept = st.session_state.get(KEPT)
     if kept is not None and kept[0] == key:
-        _draw(scan, index, *kept[1])
+        _draw(scan, find(reading.model), finding, index, *kept[1])
     else:
         st.caption("The costly methods take up to a minute each on two processor cores.")
 
@@ -182,32 +199,48 @@ def _explain_all(scan: Scan, card: Card, finding: Finding, index: int) -> tuple[
     return results, reasons
 
 
-def _draw(scan: Scan, index: int, results: Mapping[str, Attribution], reasons: Mapping[str, str]) -> None:
-    gray = slab_gray(scan, Slab(index, index), gray_window(scan))
-    tiles = [("Slice", _square(_over(gray, None)))]
-    tiles += [(method_of(name).title, _square(_over(gray, item.values))) for name, item in results.items()]
+def _draw(
+    scan: Scan,
+    card: Card,
+    finding: Finding,
+    index: int,
+    results: Mapping[str, Attribution],
+    reasons: Mapping[str, str],
+) -> None:
+    tiles = tiles_of(scan, index, results, _notes(card, finding, results))
     for first in range(0, len(tiles), COLUMNS):
-        for column, (title, pixels) in zip(st.columns(COLUMNS), tiles[first : first + COLUMNS], strict=False):
+        for column, tile in zip(st.columns(COLUMNS), tiles[first : first + COLUMNS], strict=False):
             with column:
-                st.markdown(f"**{title}**")
-                picture(pixels, key=f"explained-{title.lower().replace(' ', '-')}", size=PICTURE_SIDE, label=title)
+                st.markdown(f"**{tile.title}**")
+                name = tile.title.lower().replace(" ", "-")
+                picture(tile.pixels, key=f"explained-{name}", size=PICTURE_SIDE, label=tile.title)
+                if tile.note:
+                    st.caption(tile.note)
     for name, reason in reasons.items():
         st.caption(f"{method_of(name).title}: {reason}")
+    _offer(tiles, card, finding, index)
 
 
-def _over(gray: NDArray[np.float32], values: NDArray[np.float32] | None) -> NDArray[np.uint8]:
-    """Return (rows, columns, 3) uint8: gray with the attribution laid over it."""
-    base = np.repeat(255 * gray[..., None], 3, axis=2)
-    if values is None:
-        return base.astype(np.uint8)
-    shape = gray.shape[::-1]
-    weight = np.asarray(Image.fromarray(values).resize(shape, Image.Resampling.BILINEAR))[..., None] * 0.75
-    return np.rint(base * (1 - weight) + HEAT * weight).astype(np.uint8)
+def _notes(card: Card, finding: Finding, results: Mapping[str, Attribution]) -> dict[str, str]:
+    """Return per method how often it points into the lesion; empty where that was not measured."""
+    try:
+        figures = measured(card.folder)
+    except StrokeAppError:
+        return {}  # the table above says so
+    if figures is None:
+        return {}
+    notes = {name: figures.sentence(name, finding) for name in results}
+    failed = [name for name in results if name in METHODS and name not in figures.passed and figures.of(name, finding)]
+    return notes | {name: f"Not offered: it failed on shuffled networks. {notes[name]}" for name in failed}
 
 
-def _square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pad a picture to a square, black."""
-    rows, columns = pixels.shape[:2]
-    side = max(rows, columns)
-    top, left = (side - rows) // 2, (side - columns) // 2
-    return np.pad(pixels, ((top, side - rows - top), (left, side - columns - left), (0, 0)))
+def _offer(tiles: Sequence[Tile], card: Card, finding: Finding, index: int) -> None:
+    """Draw the buttons that save all pictures as one, and each alone, with their labels."""
+    heading = f"{NAMES[finding]}, slice {index + 1} · {card.title} {card.version}"
+    stem = file_stem("explanations", card.name, finding.value, f"slice{index + 1}")
+    every = "All pictures"
+    choice = st.selectbox("Save as PNG", [every, *(tile.title for tile in tiles)], key="explanations-save")
+    some = list(tiles) if choice == every else [tile for tile in tiles if tile.title == choice]
+    name = stem if choice == every else file_stem(stem, choice)
+    content = base64.b64encode(panel_png(some, heading)).decode()
+    pixel_download("Download PNG", content, f"{name}.png", key="explanations-png")

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from demonstration_driver import INFARCT, open_demonstration
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +22,7 @@ def test_a_demonstration_infarct_is_explained_on_all_slices_and_under_all_method
     page.set_default_timeout(PATIENCE)
     page.goto(serve(REPOSITORY / "app.py"))
     page.get_by_text("Or open a demonstration study").wait_for()
-    page.get_by_role("button", name="Open", exact=True).nth(2).click()
+    open_demonstration(page, INFARCT)
     page.get_by_role("button", name="Read this scan").click()
     page.get_by_text(re.compile("is marked on")).wait_for()
     page.get_by_text(re.compile(r"known infarcts|has not been measured")).first.wait_for()
@@ -32,6 +34,14 @@ def test_a_demonstration_infarct_is_explained_on_all_slices_and_under_all_method
     page.get_by_role("button", name="Explain with all methods").click()
     for title in ("Grad-CAM", "Occlusion", "Lesion map"):
         page.get_by_role("img", name=title, exact=True).wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download PNG").click()
+    assert saved.value.suggested_filename.endswith(".png")
+    panel = Image.open(saved.value.path())
+    assert panel.format == "PNG" and panel.width > 1000
+    with page.expect_download() as table:
+        page.get_by_role("button", name="CSV").first.click()
+    assert b"hit_rate" in Path(table.value.path()).read_bytes()
     page.screenshot(path=screenshots / "explanations.png", full_page=True)
     assert page.get_by_test_id("stException").count() == 0
     page.close()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from demonstration_driver import BLEED, DIFFUSION, NO_LESION, open_demonstration
+
 from factories import make_ct_series
 
 pytestmark = pytest.mark.browser

@@ -12,13 +12,20 @@ from torch import Tensor
 
 from strokeapp.errors import ModelError, StrokeAppError
 from strokeapp.imaging.network_input import network_batch, slice_input
-from strokeapp.inference.explanation import deep_lift, grad_cam, integrated_gradients, tiles
+from strokeapp.inference.explanation import deep_lift, grad_cam, integrated_gradients, lesion_map, map_grad_cam, tiles
 from strokeapp.inference.explanation.baselines import heads, smoothed
 from strokeapp.inference.explanation.randomize import STAGES, shuffled
 from strokeapp.inference.explanation.registry import LESION_MAP, METHODS, Part, method_of
 from strokeapp.inference.explanation.seeding import seeded
 from strokeapp.inference.explanation.shown import shown, strength
-from strokeapp.inference.explanation.target import FindingLogits, OneRectifier, TwoRectifiers, channel, private_view
+from strokeapp.inference.explanation.target import (
+    FindingLogits,
+    OneRectifier,
+    TwoRectifiers,
+    channel,
+    fast_view,
+    private_view,
+)
 from strokeapp.types import Finding, Modality
 
 ALL = (*METHODS, LESION_MAP.name)
@@ -234,3 +241,28 @@ def test_seeding_leaves_other_random_numbers_alone():
 def test_an_unknown_method_is_refused_with_the_names_there_are():
     with pytest.raises(StrokeAppError, match="LayerGradCam"):
         method_of("Guess")
+
+
+def test_a_fast_view_gives_the_logits_and_gradients_of_the_network(batch):
+    # In double precision, for in single a rectifier that hangs in the balance may tip either way.
+    network, asked = random_network().double(), []
+    view = fast_view(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in view.modules())
+    for model in (network, view):
+        x = batch[:1].detach().double().requires_grad_()
+        logit = model(x).findings[0, 1]
+        asked.append((logit.detach(), torch.autograd.grad(logit, x)[0]))
+    (logit, slope), (other_logit, other_slope) = asked
+    torch.testing.assert_close(logit, other_logit)
+    torch.testing.assert_close(slope / slope.abs().max(), other_slope / slope.abs().max(), atol=1e-6, rtol=0)
+    assert isinstance(fast_view(Smooth()), Smooth)
+
+
+def test_grad_cam_within_the_lesion_map_keeps_to_what_both_mark(network, batch):
+    cam = grad_cam.attribute(network, batch, Finding.ISCHEMIC)
+    lesion = lesion_map.attribute(network, batch, Finding.ISCHEMIC)
+    sharp = map_grad_cam.attribute(network, batch, Finding.ISCHEMIC, share=0)
+    torch.testing.assert_close(sharp, cam * lesion)
+    smooth = map_grad_cam.attribute(network, batch, Finding.ISCHEMIC)
+    torch.testing.assert_close(smooth.sum((1, 2)), sharp.sum((1, 2)), rtol=0.05, atol=1e-6)
+    assert (smooth.amax((1, 2)) <= sharp.amax((1, 2))).all() and smooth.min() >= 0

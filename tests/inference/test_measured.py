@@ -62,6 +62,23 @@ def test_words_say_counts_and_name_what_is_far_below_the_map(tmp_path):
     assert "Not measured" in found.sentence("LayerGradCam", Finding.HEMORRHAGIC)
 
 
+def test_words_count_what_the_network_flags_where_that_is_known(tmp_path):
+    counted = row("LayerGradCam", 76) | {"flagged_hits": 71, "flagged_images": 78}
+    write(tmp_path, rows=[row("LesionMap", 80), counted])
+    found = measured(tmp_path)
+    words = "Points into the lesion in 76 of 100 known infarcts, 71 of the 78 that the network flags."
+    assert found.sentence("LayerGradCam", Finding.ISCHEMIC) == words
+    assert found.of("LesionMap", Finding.ISCHEMIC).flagged is None
+
+
+def test_agreement_is_told_per_stage(tmp_path):
+    labels = {"stage": "labels", "finding": "ischemic", "rank_correlation": -0.2}
+    write(tmp_path, randomization={"LayerGradCam": {"passed": True, "stages": [*stages(0.1), labels]}})
+    found = measured(tmp_path)
+    assert found.agreement("LayerGradCam", Finding.ISCHEMIC) == 0.1
+    assert found.agreement("LayerGradCam", Finding.ISCHEMIC, "labels") == -0.2
+
+
 def test_absent_figures_are_none_and_leave_every_method_open(tmp_path):
     assert measured(tmp_path) is None
     assert offered(None) == tuple(METHODS)

@@ -52,8 +52,8 @@ def test_every_image_is_explained_by_the_network_that_did_not_learn_from_it(run)
     networks = FoldNetworks(run, recipe)
     bias = {-1: 2.0, 0: 0.0, 1: 1.0}
     marks = {id(networks.of(fold)): value for fold, value in bias.items()}
-    seen = out_of_fold(networks, sample, lambda n, b, _f: torch.full((len(b), 64, 64), marks[id(n)]))
-    assert seen[:, 0, 0].tolist() == [bias[int(fold)] for fold in sample.folds]
+    seen, seconds = out_of_fold(networks, sample, lambda n, b, _f: torch.full((len(b), 64, 64), marks[id(n)]))
+    assert seen[:, 0, 0].tolist() == [bias[int(fold)] for fold in sample.folds] and seconds >= 0
     expected = random_network(seed=1).state_dict()
     assert all(torch.equal(v, expected[k]) for k, v in networks.of(1).state_dict().items())
 
@@ -68,7 +68,8 @@ def test_the_report_is_what_the_app_reads(run, tmp_path):
         tell=told.append,
         keep=lambda r: kept.append(len(r["rows"])),
     )
-    assert kept == [1, 2] and len(told) == 2
+    assert kept == [1, 2] and all(any(line.startswith(title) for line in told) for title in ("Lesion map", "Grad-CAM"))
+    assert told[-1].endswith("00:00 left")
     write_report(report, tmp_path / "figures", ship=tmp_path)
     found = measured(tmp_path)
     item = found.of("LayerGradCam", Finding.ISCHEMIC)
@@ -76,7 +77,7 @@ def test_the_report_is_what_the_app_reads(run, tmp_path):
     for name in ("deletion", "insertion", "infidelity", "sensitivity", "iou", "energy_inside", "seconds_per_slice"):
         assert item.row[name] is not None and item.row[name] >= 0
     stages = report["randomization"]["LayerGradCam"]["stages"]
-    assert [row["stage"] for row in stages] == ["outputs", "decoder", "deep encoder", "all"]
+    assert [row["stage"] for row in stages] == ["outputs", "decoder", "deep encoder", "all", "labels"]
     assert all(-1 <= row["rank_correlation"] <= 1 for row in stages)
     assert len(report["layers"]) == 5
     text = (tmp_path / "figures.md").read_text()

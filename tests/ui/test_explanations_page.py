@@ -29,6 +29,8 @@ def figures(finding: str = "ischemic") -> dict:
         name: {"passed": value < 0.5, "stages": [{"stage": "all", "finding": finding, "rank_correlation": value}]}
         for name, value in (("LayerGradCam", 0.12), ("GuidedGradCam", 0.81))
     }
+    tested["LayerGradCam"]["stages"].append({"stage": "labels", "finding": finding, "rank_correlation": 0.03})
+    rows[0] |= {"flagged_hits": 38, "flagged_images": 40}
     protocol = {"max_rank_correlation": 0.5, "tolerance_px": 3.0, "picture_px": 192}
     return {"version": "0.0.1", "default": "LayerGradCam", "protocol": protocol, "rows": rows, "randomization": tested}
 
@@ -72,6 +74,8 @@ def test_the_table_is_what_was_measured_for_the_findings_of_the_network(page, tm
     assert table["Method"].tolist() == ["Lesion map", "Grad-CAM (default)", "Guided Grad-CAM"]
     assert table["Hits"].tolist()[0] == "41 of 50 (70%–90%)"
     assert table["Shuffled weights"].tolist() == ["–", "0.12", "0.81"]
+    assert table["Shuffled labels"].tolist() == ["–", "0.03", "–"]
+    assert table["Flagged"].tolist() == ["38 of 40", "–", "–"]
     assert "Not offered" in words(app) and "Guided Grad-CAM" in words(app)
 
 
@@ -100,3 +104,7 @@ def test_one_slice_is_shown_under_every_method(page, tmp_path: Path, monkeypatch
     shown = words(app)
     assert all(f"**{method.title}**" in shown for method in METHODS.values())
     assert "**Lesion map**" in shown and "**Slice**" in shown
+    choice = next(item for item in app.selectbox if item.label == "Save as PNG")
+    assert choice.options[:3] == ["All pictures", "Slice", "Lesion map"]
+    choice.set_value("Grad-CAM").run()
+    assert not app.exception

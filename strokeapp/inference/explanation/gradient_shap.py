@@ -11,7 +11,7 @@ from torch import Tensor
 
 from strokeapp.inference.explanation.baselines import even_brain, smoothed
 from strokeapp.inference.explanation.seeding import SEED, seeded
-from strokeapp.inference.explanation.target import FindingLogits, channel, in_pieces, private_view
+from strokeapp.inference.explanation.target import FindingLogits, channel, fast_view, in_pieces
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding
 
@@ -35,7 +35,7 @@ def attribute(
         samples: Random points per slice.
         seed: Of the samples.
     """
-    method = GradientShap(FindingLogits(private_view(network)))
+    method = GradientShap(FindingLogits(fast_view(network)))
 
     def one(piece: Tensor) -> Tensor:
         references = torch.cat([smoothed(piece), even_brain(piece)])

@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from strokeapp.inference.explanation.baselines import smoothed
-from strokeapp.inference.explanation.target import PIECE, FindingLogits, channel, in_pieces, private_view
+from strokeapp.inference.explanation.target import PIECE, FindingLogits, channel, fast_view, in_pieces
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding
 
@@ -25,7 +25,7 @@ def attribute(network: SliceNetwork, batch: Tensor, finding: Finding, *, steps: 
         finding: To be explained.
         steps: Of the path integral (Gauss-Legendre).
     """
-    method = IntegratedGradients(FindingLogits(private_view(network)))
+    method = IntegratedGradients(FindingLogits(fast_view(network)))
     return in_pieces(
         lambda piece: method.attribute(
             piece, smoothed(piece), target=channel(finding), n_steps=steps, internal_batch_size=PIECE

@@ -16,6 +16,8 @@ EXPLANATIONS = "explanations.json"
 """Beside a network's card; written by ``python -m model_training explanations``."""
 ALL_SHUFFLED = "all"
 """The last of the stages of shuffled weights."""
+LABELS_SHUFFLED = "labels"
+"""The stage of a network that learnt shuffled labels."""
 FAR_BELOW = 0.1
 """A hit rate lower than the lesion map's by this or more is said to be far below it."""
 LESIONS = {Finding.HEMORRHAGIC: "bleeds", Finding.ISCHEMIC: "infarcts"}
@@ -43,6 +45,12 @@ class Pointing:
         """Return the hit rate."""
         return self.hits / self.images
 
+    @property
+    def flagged(self) -> tuple[int, int] | None:
+        """Return hits and images among those that the network flags, or None where it was not counted."""
+        names = ("flagged_hits", "flagged_images")
+        return tuple(int(self.row[name]) for name in names) if all(name in self.row for name in names) else None
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -52,7 +60,7 @@ class Measured:
         version: Of the network's recipe.
         pointing: Per method name (the lesion map among them) and finding.
         passed: Names of methods that change when the weights are shuffled.
-        shuffled: Per method name and finding, rank correlation with the explanation of the shuffled network.
+        shuffled: Per method name, finding and stage, rank correlation with the explanation of the shuffled network.
         default: Name of the method to start with.
         protocol: How it was measured.
     """
@@ -60,7 +68,7 @@ class Measured:
     version: str
     pointing: Mapping[tuple[str, Finding], Pointing]
     passed: tuple[str, ...]
-    shuffled: Mapping[tuple[str, Finding], float]
+    shuffled: Mapping[tuple[str, Finding, str], float]
     default: str
     protocol: Mapping[str, Any]
 
@@ -68,9 +76,9 @@ class Measured:
         """Return a method's figures on a finding, or None where they were not measured."""
         return self.pointing.get((method, finding))
 
-    def agreement(self, method: str, finding: Finding) -> float | None:
-        """Return how much of an explanation stays the same when all weights are shuffled, or None."""
-        return self.shuffled.get((method, finding))
+    def agreement(self, method: str, finding: Finding, stage: str = ALL_SHUFFLED) -> float | None:
+        """Return how much of an explanation stays the same when all weights, or the labels, are shuffled, or None."""
+        return self.shuffled.get((method, finding, stage))
 
     def sentence(self, method: str, finding: Finding) -> str:
         """Say how often a method points into the lesion, and whether the lesion map does so far more often."""
@@ -78,6 +86,8 @@ class Measured:
         if found is None:
             return f"Not measured on known {LESIONS[finding]}."
         text = f"Points into the lesion in {found.hits} of {found.images} known {LESIONS[finding]}"
+        if found.flagged is not None:
+            text += f", {found.flagged[0]} of the {found.flagged[1]} that the network flags"
         best = self.of(LESION_MAP.name, finding)
         if best is not None and best.rate - found.rate >= FAR_BELOW:
             return f"{text}: far below the lesion map's {best.rate:.0%}."
@@ -105,13 +115,9 @@ def measured(folder: Path) -> Measured | None:
         ) from error
 
 
-def _shuffled(raw: Mapping[str, Any]) -> dict[tuple[str, Finding], float]:
+def _shuffled(raw: Mapping[str, Any]) -> dict[tuple[str, Finding, str], float]:
     stages = ((name, row) for name, entry in raw["randomization"].items() for row in entry["stages"])
-    return {
-        (name, Finding(row["finding"])): float(row["rank_correlation"])
-        for name, row in stages
-        if row["stage"] == ALL_SHUFFLED
-    }
+    return {(name, Finding(row["finding"]), str(row["stage"])): float(row["rank_correlation"]) for name, row in stages}
 
 
 def _pointing(row: Mapping[str, Any]) -> Pointing:

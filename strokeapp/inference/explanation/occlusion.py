@@ -10,7 +10,7 @@ from captum.attr import Occlusion
 from torch import Tensor
 
 from strokeapp.inference.explanation.baselines import smoothed
-from strokeapp.inference.explanation.target import FindingLogits, channel, pieces, private_view
+from strokeapp.inference.explanation.target import FindingLogits, channel, fast_view, pieces
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding
 
@@ -28,7 +28,7 @@ def attribute(network: SliceNetwork, batch: Tensor, finding: Finding) -> Tensor:
         batch: (n, 1, rows, columns) network input.
         finding: To be explained.
     """
-    method = Occlusion(FindingLogits(private_view(network)))
+    method = Occlusion(FindingLogits(fast_view(network)))
     side, stride = (max(1, round(share * batch.shape[-1])) for share in (SIDE_SHARE, STRIDE_SHARE))
     parts = [
         method.attribute(

@@ -36,7 +36,7 @@ def shuffled(network: SliceNetwork, stage: str, pictures: Tensor, *, seed: int =
         if name.startswith(prefixes):
             order = torch.randperm(value.numel(), generator=generator)
             value.copy_(value.flatten()[order].view_as(value))
-    _measure_norms(result, prefixes, pictures)
+    measure_norms(result, prefixes, pictures)
     return result.eval()
 
 
@@ -49,7 +49,14 @@ def _prefixes(network: SliceNetwork, stage: str) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def _measure_norms(network: SliceNetwork, prefixes: tuple[str, ...], pictures: Tensor) -> None:
+def measure_norms(network: SliceNetwork, prefixes: tuple[str, ...], pictures: Tensor) -> None:
+    """Measure the statistics of a network's normalizations again.
+
+    Args:
+        network: Changed.
+        prefixes: How the names of the normalizations begin.
+        pictures: (n, 1, rows, columns) to measure on.
+    """
     network.eval()
     norms = [m for n, m in network.named_modules() if isinstance(m, nn.BatchNorm2d) and n.startswith(prefixes)]
     for norm in norms:

@@ -50,7 +50,7 @@ class Method:
     """Describe one explanation.
 
     Args:
-        name: Captum's class name, stored beside every attribution.
+        name: Captum's class name where it has one, stored beside every attribution.
         title: As shown.
         cost: Per slice.
         part: Of its values that is shown.
@@ -81,6 +81,7 @@ METHODS = {
     method.name: method
     for method in (
         Method("LayerGradCam", "Grad-CAM", Cost.CHEAP, Part.POSITIVE, "grad_cam"),
+        Method("MapGradCam", "Grad-CAM within the lesion map", Cost.CHEAP, Part.POSITIVE, "map_grad_cam"),
         Method("GuidedGradCam", "Guided Grad-CAM", Cost.CHEAP, Part.MAGNITUDE, "guided_grad_cam", slope=True),
         Method("IntegratedGradients", "Integrated gradients", Cost.MODERATE, Part.MAGNITUDE, "integrated_gradients"),
         Method("GradientShap", "Gradient SHAP", Cost.MODERATE, Part.MAGNITUDE, "gradient_shap"),

@@ -9,7 +9,7 @@ from captum.attr import NoiseTunnel, Saliency
 from torch import Tensor
 
 from strokeapp.inference.explanation.seeding import SEED, seeded
-from strokeapp.inference.explanation.target import FindingLogits, channel, in_pieces, private_view
+from strokeapp.inference.explanation.target import FindingLogits, channel, fast_view, in_pieces
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding
 
@@ -33,7 +33,7 @@ def attribute(
         samples: Noisy copies per slice.
         seed: Of the noise.
     """
-    method = NoiseTunnel(Saliency(FindingLogits(private_view(network))))
+    method = NoiseTunnel(Saliency(FindingLogits(fast_view(network))))
 
     def one(piece: Tensor) -> Tensor:
         with seeded(seed):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from strokeapp.errors import ModelError
+from strokeapp.inference.folding import folded
 from strokeapp.models.lite0 import EfficientNetLite0
 from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 from strokeapp.types import Finding
@@ -74,6 +75,18 @@ def private_view(network: SliceNetwork, *, rectifier: Callable[[], nn.Module] | 
     if rectifier is not None:
         _replace(view, rectifier)
     return view
+
+
+def fast_view(network: nn.Module) -> nn.Module:
+    """Return a copy that gives the same logits, and gradients of the picture, faster: normalizations folded away.
+
+    For methods that look at pictures and logits alone; those that hang hooks on layers take ``private_view``.
+
+    Args:
+        network: Shared; stays as it is. One that is no slice network is taken as it is, in a private view.
+    """
+    foldable = isinstance(network, SliceNetwork) and not network.training
+    return folded(network) if foldable else private_view(network)
 
 
 def require_rectifiers(network: SliceNetwork, title: str) -> None:

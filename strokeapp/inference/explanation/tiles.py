@@ -11,7 +11,7 @@ from captum.attr import FeatureAblation
 from torch import Tensor
 
 from strokeapp.inference.explanation.baselines import heads, smoothed
-from strokeapp.inference.explanation.target import FindingLogits, channel, pieces, private_view
+from strokeapp.inference.explanation.target import FindingLogits, channel, fast_view, pieces
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding
 
@@ -45,7 +45,7 @@ def attribute(network: SliceNetwork, batch: Tensor, finding: Finding) -> Tensor:
         batch: (n, 1, rows, columns) network input.
         finding: To be explained.
     """
-    method = FeatureAblation(FindingLogits(private_view(network)))
+    method = FeatureAblation(FindingLogits(fast_view(network)))
     parts = [
         method.attribute(
             piece,
