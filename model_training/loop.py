@@ -57,6 +57,7 @@ class TrainingState:
         epoch, step: Done so far.
         seconds: Spent so far.
         best: Kept where a validation is given.
+        mixed: Whether the first weights have been averaged in.
     """
 
     network: SliceNetwork
@@ -66,6 +67,7 @@ class TrainingState:
     step: int = 0
     seconds: float = 0.0
     best: Best = field(default_factory=Best)
+    mixed: bool = False
 
 
 def best_device() -> torch.device:
@@ -117,6 +119,7 @@ def save_checkpoint(state: TrainingState, path: Path) -> None:
         "step": state.step,
         "seconds": state.seconds,
         "best": dataclasses.asdict(state.best),
+        "mixed": state.mixed,
     }
     unfinished = path.with_suffix(".part")
     torch.save(parts, unfinished)
@@ -144,7 +147,26 @@ def load_checkpoint(state: TrainingState, path: Path) -> None:
     if cuda and len(cuda) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(cuda)
     state.epoch, state.step, state.seconds = parts["epoch"], parts["step"], parts["seconds"]
-    state.best = Best(**parts.get("best", {}))
+    state.best, state.mixed = Best(**parts.get("best", {})), parts.get("mixed", False)
+
+
+@torch.no_grad()
+def mix_start(recipe: Recipe, average: nn.Module, *, part: str) -> None:
+    """Average the weights that training began with into the result, in place.
+
+    What fine-tuning gains outside is kept and what it forgets inside comes back, at no cost when reading.
+    Source: Wortsman et al., Robust fine-tuning of zero-shot models (CVPR 2022).
+
+    Args:
+        recipe: Names the first weights and their share.
+        average: The trained network.
+        part: Of the run.
+    """
+    first = build_network(recipe)
+    initialize(first, recipe.init, part=part)
+    for mine, theirs in zip(average.state_dict().values(), first.state_dict().values(), strict=True):
+        if mine.dtype.is_floating_point:
+            mine.lerp_(theirs.to(mine.device), recipe.start_share)
 
 
 def run_steps(recipe: Recipe) -> int:
@@ -188,8 +210,12 @@ def train(
         trainer = Trainer(recipe, state, _forward(recipe, state.network), log, clock, label)
         for phase in phases(recipe):
             _phase(trainer, phase, source, checkpoint, validate)
-    if state.best.average:
+    if state.best.average and not state.mixed:
         state.average.load_state_dict(state.best.average)
+        _save(state, checkpoint)
+    if recipe.start_share > 0 and not state.mixed:
+        mix_start(recipe, state.average, part=label)
+        state.mixed = True
         _save(state, checkpoint)
     return state
 

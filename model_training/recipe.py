@@ -92,6 +92,8 @@ class Recipe:
         backbone: ``efficientnet_lite0`` or the name of a torchvision classifier (``strokeapp.models.backbones``).
         encoder_rate: Learning rate of the encoder as a share of the rest's.
         layer_decay: By which it falls again from each stage of the encoder to the one before; 1 turns it off.
+        start_share: Share of the first weights in the trained network (see ``loop.mix_start``); needs weights
+            of a whole network in ``init``.
         patience: Epochs without a better validation loss after which a cycle of training ends; 0 turns it off.
         compile: Whether the network is compiled before training.
         map_cut: Lesion-map probability from which a pixel counts as lesion.
@@ -139,6 +141,7 @@ class Recipe:
     merge_duplicates: bool = True
     neighbor_weight: dict[str, float] = field(default_factory=dict)
     neighbor_reach_mm: dict[str, float] = field(default_factory=dict)
+    start_share: float = 0.0
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -181,6 +184,8 @@ def _check(recipe: Recipe, source: str) -> None:
         "layer_decay must lie in (0, 1]": 0 < recipe.layer_decay <= 1,
         "patience must not be negative, and needs at least 3 folds": recipe.patience == 0
         or (recipe.patience > 0 and recipe.folds >= 3),
+        "start_share must lie in [0, 1), and needs init = pretrained:FILE": recipe.start_share == 0
+        or (0 < recipe.start_share < 1 and recipe.init.startswith("pretrained:")),
         "map_cut must lie in (0, 1)": 0 < recipe.map_cut < 1,
         "neighbor_reach_mm must name findings of neighbor_weight and exceed 0": set(recipe.neighbor_reach_mm)
         <= set(recipe.neighbor_weight)

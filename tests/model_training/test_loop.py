@@ -67,6 +67,29 @@ def test_a_finished_training_is_not_trained_further(store, tmp_path):
     assert not any(parameter.requires_grad for parameter in again.average.parameters())
 
 
+@pytest.mark.parametrize("patience", [0, 2])
+def test_the_first_weights_are_averaged_in_once(store, tmp_path, patience):
+    rows = np.arange(len(TABLE))
+    first = toy_recipe(epochs=1)
+    begun = loop.train(first, BatchSource(first, store, TABLE, rows), tmp_path / "first" / "fold0", label="fold0")
+    begun = {name: value.clone() for name, value in begun.average.state_dict().items()}
+    init = f"pretrained:{tmp_path}/first/{{part}}/checkpoint.pt"
+    plain, mixed = (toy_recipe(init=init, epochs=1, start_share=share) for share in (0.0, 0.25))
+
+    def trained(recipe, name):
+        source = BatchSource(recipe, store, TABLE, rows)
+        validate = (lambda network: 1.0) if patience else None
+        return loop.train(recipe, source, tmp_path / name, label="fold0", validate=validate).average.state_dict()
+
+    alone, together = trained(plain, "plain"), trained(mixed, "mixed")
+    again = trained(mixed, "mixed")
+    assert any(not torch.equal(alone[name], begun[name]) for name in begun)
+    for name, value in together.items():
+        if value.dtype.is_floating_point:
+            torch.testing.assert_close(value, 0.25 * begun[name] + 0.75 * alone[name], atol=1e-5, rtol=1e-4)
+        assert torch.equal(value, again[name])
+
+
 def test_the_rate_warms_up_and_falls_to_zero():
     recipe, steps = toy_recipe(warmup=0.1), 100
     rates = [loop.rate(step, steps, recipe) for step in range(steps + 1)]
