@@ -46,7 +46,7 @@ def head_mask(gray: NDArray[np.float32], *, tissue: float = TISSUE) -> NDArray[n
     Args:
         gray: (rows, columns) in [0, 1].
     """
-    return _filled(_largest(_opened(reduced(gray) > tissue)))
+    return filled(_largest(_opened(reduced(gray) > tissue)))
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -65,7 +65,7 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count else mask
 
 
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fill what has no way to the border; the same as SciPy's filling, without growing from the border step by step."""
     labels, _ = ndimage.label(np.pad(~mask, 1, constant_values=True))
     return labels[1:-1, 1:-1] != labels[0, 0]

@@ -11,9 +11,11 @@ from scipy import ndimage
 
 from strokeapp.imaging.head_crop import crop, head_box, head_mask
 from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
+from strokeapp.inference.anatomy import unlike_head
 from strokeapp.inference.mr_anatomy import RULE as BRAIN_RULE
 from strokeapp.inference.mr_anatomy import BrainRule, brain_on_slice
 from strokeapp.inference.quality.checks import quality_flags
+from strokeapp.inference.quality.view import look
 from strokeapp.types import Abstention, Modality, Plane, QualityFlag, Scan, Severity, Units
 
 BONE_GRAY = 0.93
@@ -148,14 +150,38 @@ def head_slices(
         shows: Judges one slice by the rule.
         most: Of a longer volume, this many evenly spaced slices are looked at.
     """
-    window, spacing, count = gray_window(scan), scan.spacing_mm, len(scan.voxels)
+    judge = _judge(scan, rule, shows)
+    return np.array([judge(index) for index in _evenly(len(scan.voxels), most)])
+
+
+def enough_heads(
+    scan: Scan, *, rule: SkullRule | BrainRule = RULE, shows: Callable[..., bool] = brain_in_skull, most: int = 24
+) -> bool:
+    """Tell whether enough slices show a head: the same as counting ``head_slices``, but no further than needed.
+
+    Slices are looked at from the middle outward, where a head is most likely, until enough have passed.
+
+    Args:
+        scan, rule, shows, most: See ``head_slices``.
+    """
+    chosen = _evenly(len(scan.voxels), most)
+    wanted = max(1.0, rule.least_slices * len(chosen))
+    judge, passed = _judge(scan, rule, shows), 0
+    for index in sorted(chosen, key=lambda k: abs(k - (len(scan.voxels) - 1) / 2)):
+        passed += judge(index)
+        if passed >= wanted:
+            return True
+    return False
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+
+
+def _judge(scan: Scan, rule: SkullRule | BrainRule, shows: Callable[..., bool]) -> Callable[[int], bool]:
+    window, spacing = gray_window(scan), scan.spacing_mm
     pixel = None if spacing is None else spacing[1:]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    return np.array([shows(slab_gray(scan, Slab(i, i), window), spacing_mm=pixel, rule=rule) for i in chosen.tolist()])
-
-
-def _enough(passed: NDArray[np.bool_], rule: SkullRule | BrainRule) -> bool:
-    return bool(passed.sum() >= max(1.0, rule.least_slices * len(passed)))
+    return lambda index: shows(slab_gray(scan, Slab(index, index), window), spacing_mm=pixel, rule=rule)
 
 
 @dataclass(frozen=True)
@@ -181,7 +207,12 @@ def examine(scan: Scan, *, rule: SkullRule = RULE) -> Examination:
     abstention = _unfit(scan, rule)
     if abstention is not None:
         return Examination(scan, abstention)
-    flags = quality_flags(scan)
+    view = look(scan)
+    abstention = unlike_head(view)
+    flags = quality_flags(scan, view=view)
+    if abstention is not None:
+        # Numbers of a head's quality mean nothing where there is none; a damaged file is the better reason.
+        return Examination(scan, _damaged(flags) or abstention)
     known = {flag.code for flag in scan.flags}
     scan = replace(scan, flags=(*scan.flags, *(flag for flag in flags if flag.code not in known)))
     return Examination(scan, _severe(flags))
@@ -200,6 +231,10 @@ def _severe(flags: tuple[QualityFlag, ...]) -> Abstention | None:
     return next((Abstention(flag.code, flag.message) for flag in severe), None)
 
 
+def _damaged(flags: tuple[QualityFlag, ...]) -> Abstention | None:
+    return _severe(tuple(flag for flag in flags if flag.code == "part_missing"))
+
+
 def _unfit(scan: Scan, rule: SkullRule) -> Abstention | None:
     """Return why a scan is of the wrong kind or shows no head, or None."""
     abstention = _severe(scan.flags)
@@ -213,8 +248,7 @@ def _unfit(scan: Scan, rule: SkullRule) -> Abstention | None:
         return _check_mr(scan)
     if scan.modality is Modality.CT and scan.units is not Units.HU:
         return Abstention("no_hounsfield_units", "The CT values are not in Hounsfield units, so they cannot be read.")
-    passed = head_slices(scan, rule=rule)
-    if _enough(passed, rule):
+    if enough_heads(scan, rule=rule):
         return None
     what = "picture" if scan.modality is Modality.PICTURE else "CT"
     return Abstention(
@@ -225,7 +259,7 @@ def _unfit(scan: Scan, rule: SkullRule) -> Abstention | None:
 
 def _check_mr(scan: Scan, *, rule: BrainRule = BRAIN_RULE) -> Abstention | None:
     """Return why an MR does not show a head on enough slices, or None."""
-    if _enough(head_slices(scan, rule=rule, shows=brain_on_slice), rule):
+    if enough_heads(scan, rule=rule, shows=brain_on_slice):
         return None
     return Abstention(
         "not_a_head_mr", "This MR does not show a head on enough axial slices, so it is not read as a head MR."

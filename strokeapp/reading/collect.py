@@ -14,11 +14,10 @@ from pathlib import Path, PurePosixPath
 
 from strokeapp.errors import ArchiveError, CorruptFileError, EmptyInputError, LimitError, UnsupportedFileError
 from strokeapp.reading.archive import Budget, unpack
+from strokeapp.reading.companions import Companion, by_name, by_suffix
 from strokeapp.reading.inventory import Problem
 
 HEAD_BYTES = 600
-QUIET_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "dicomdir", "dirfile", "autorun.inf", "lockfile", "version"}
-QUIET_SUFFIXES = {".txt", ".md", ".json", ".bval", ".bvec", ".tsv", ".csv", ".html", ".htm", ".xml", ".log", ".pdf"}
 B_TABLE = ".bval"
 CLAIMED_SUFFIXES = {".dcm", ".ima", ".nii", ".gz", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".zip"}
 PACKED = {
@@ -63,11 +62,12 @@ class Item:
 
 @dataclass
 class Collected:
-    """Hold the files found, the files refused, and by label the tables of b-values that lie beside images."""
+    """Hold the files found, refused and left out, and by label the tables of b-values that lie beside images."""
 
     items: list[Item] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     b_tables: dict[str, Path] = field(default_factory=dict)
+    left_out: list[tuple[str, Companion]] = field(default_factory=list)
 
 
 def collect(
@@ -136,9 +136,11 @@ def _take(file: Path, label: str, workspace: Path, budget: Budget, found: Collec
         return
     if kind is Kind.ZIP:
         _take_archive(file, label, workspace, budget, found)
-    elif kind is None and label.lower().endswith(B_TABLE):
+    elif isinstance(kind, Companion) and label.lower().endswith(B_TABLE):
         found.b_tables[label] = file
-    elif kind is not None:
+    elif isinstance(kind, Companion):
+        found.left_out.append((label, kind))
+    else:
         if not counted:
             budget.spend(size=file.stat().st_size)
         found.items.append(Item(file, label, kind))
@@ -160,8 +162,8 @@ def _take_archive(file: Path, label: str, workspace: Path, budget: Budget, found
         _take(inner_file, inner_label, workspace, budget, found, counted=True)
 
 
-def identify(path: Path, label: str, file_bytes: int) -> Kind | None:
-    """Tell what a file is by its first bytes; None for files that may lie about quietly.
+def identify(path: Path, label: str, file_bytes: int) -> Kind | Companion:
+    """Tell what a file is by its first bytes, or as what it lies beside images.
 
     Raises:
         EmptyInputError: Zero bytes.
@@ -170,14 +172,17 @@ def identify(path: Path, label: str, file_bytes: int) -> Kind | None:
         LimitError: Larger than ``file_bytes``.
     """
     name = label.rpartition("/")[2]
-    if name.lower() in QUIET_NAMES or name.startswith("._"):
-        return None
+    named = by_name(name)
+    if named is not None:
+        return named
     file = os.open(path, os.O_RDONLY)
     try:
         size, head = os.fstat(file).st_size, os.read(file, HEAD_BYTES)
     finally:
         os.close(file)
     if size == 0:
+        if (companion := by_suffix(name)) is not None:
+            return companion
         raise EmptyInputError("The file is empty (zero bytes). Copy it again from its source.")
     if size > file_bytes:
         raise LimitError(f"A file is larger than {file_bytes / 2**30:.1f} GiB. Give one series at a time.")
@@ -225,8 +230,8 @@ def looks_like_bare_dicom(head: bytes) -> bool:
     return False
 
 
-def _not_an_image(head: bytes, name: str) -> None:
-    """Skip what commonly lies beside images; raise for everything else."""
+def _not_an_image(head: bytes, name: str) -> Companion:
+    """Return the kind of what commonly lies beside images; raise for everything else."""
     suffix = PurePosixPath(name).suffix.lower()
     for magic, packer in PACKED.items():
         if head.startswith(magic):
@@ -237,6 +242,7 @@ def _not_an_image(head: bytes, name: str) -> None:
         raise UnsupportedFileError("A NIfTI pair (.hdr and .img) is not read. Save it as one .nii or .nii.gz file.")
     if suffix in CLAIMED_SUFFIXES:
         raise CorruptFileError(f"The name says {suffix}, but the content is something else. Copy it from its source.")
-    if suffix in QUIET_SUFFIXES or name.upper().startswith("README"):
-        return
+    companion = by_suffix(name)
+    if companion is not None:
+        return companion
     raise UnsupportedFileError("The file is none of DICOM, NIfTI, PNG, JPEG, WebP, TIFF or zip.")

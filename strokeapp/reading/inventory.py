@@ -92,16 +92,33 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Report files of one kind that commonly lie beside images and are no images; nothing is wrong with them.
+
+    Args:
+        kind: In words, e.g. ``text and tables``.
+        reason: Why they are left out, one sentence.
+        files: Named as the user gave them, in the order found.
+    """
+
+    kind: str
+    reason: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """List what was found in the inputs.
 
     Args:
         series: In order of source and key, refused ones included.
         problems: Files that could not be used, each with its reason.
+        left_out: Files that are no images, as every export holds some, by kind.
     """
 
     series: tuple[Series, ...]
     problems: tuple[Problem, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def short_key(*parts: object) -> str:

@@ -11,6 +11,7 @@ from strokeapp.errors import StrokeAppError
 from strokeapp.reading import dicom_describe, nifti_describe, pictures
 from strokeapp.reading.archive import Budget
 from strokeapp.reading.collect import B_TABLE, Collected, Item, Kind, collect
+from strokeapp.reading.companions import grouped
 from strokeapp.reading.dicom_facts import FileFacts
 from strokeapp.reading.dicom_quick import HeaderReader
 from strokeapp.reading.diffusion import b_table
@@ -55,7 +56,7 @@ def open_inputs(
     ]
     tell(1.0, "Done")
     ordered = sorted(series, key=lambda one: (pictures.natural(one.source), one.key))
-    return Inventory(_with_unique_keys(ordered), tuple(problems))
+    return Inventory(_with_unique_keys(ordered), tuple(problems), grouped(found.left_out))
 
 
 def _items(found: Collected, kind: Kind) -> list[Item]:

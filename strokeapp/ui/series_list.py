@@ -36,6 +36,7 @@ def show_series(study: OpenStudy) -> None:
         for place, ranked in enumerate(ranking(study.inventory), start=1):
             _show_one(study, ranked, place, letters.get(ranked.series.patient, "") if len(letters) > 1 else "")
         _show_problems(study)
+        _show_left_out(study)
 
 
 def _show_one(study: OpenStudy, ranked: Ranked, place: int, patient: str) -> None:
@@ -90,3 +91,16 @@ def _show_problems(study: OpenStudy) -> None:
             more = f" and {len(files) - MOST_FILES} more" if len(files) > MOST_FILES else ""
             st.markdown(plain(message))
             st.caption(f"{', '.join(plain(file) for file in files[:MOST_FILES])}{more}")
+
+
+def _show_left_out(study: OpenStudy) -> None:
+    """List what lies beside the images, by kind: no warning, every export holds some."""
+    left_out = study.inventory.left_out
+    count = sum(len(group.files) for group in left_out)
+    if not count:
+        return
+    with st.expander(f"{count} other file{'s' if count > 1 else ''} left out"):
+        for group in left_out:
+            more = f" and {len(group.files) - MOST_FILES} more" if len(group.files) > MOST_FILES else ""
+            st.markdown(plain(f"{len(group.files)} {group.kind}: {group.reason}"))
+            st.caption(f"{', '.join(plain(file) for file in group.files[:MOST_FILES])}{more}")

@@ -75,14 +75,44 @@ def test_stray_files_are_skipped_and_others_reported(tmp_path, opened, series_fo
     assert not opened(series_folder).problems
     (series_folder / "empty.dcm").write_bytes(b"")
     (series_folder / "text.dcm").write_text("this is no image " * 40)
-    (series_folder / "program.exe").write_bytes(b"MZ" + bytes(500))
+    (series_folder / "letter.odt").write_bytes(b"MZ" + bytes(500))
     (series_folder / "pack.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(100))
     inventory = opened(series_folder)
     assert inventory.series[0].slices == 4
     assert problem_codes(inventory) == ["corrupt_file", "empty_input", "unsupported_file", "unsupported_file"]
     assert {problem.source for problem in inventory.problems} == {
-        f"study/{name}" for name in ("empty.dcm", "text.dcm", "program.exe", "pack.7z")
+        f"study/{name}" for name in ("empty.dcm", "text.dcm", "letter.odt", "pack.7z")
     }
+
+
+def test_what_lies_beside_images_is_listed_by_kind_and_is_no_problem(tmp_path, opened, series_folder):
+    names = ("a.csv", "b.TXT", "info.json", "report.pdf", "viewer.exe", "codec.dll", "DICOMDIR", "._0001", "x.bvec")
+    for name in names:
+        (series_folder / name).write_bytes(b"MZ no image at all")
+    (series_folder / "empty.txt").write_bytes(b"")
+    inventory = opened(series_folder)
+    found = {group.kind: [name.rpartition("/")[2] for name in group.files] for group in inventory.left_out}
+    assert found == {
+        "text and tables": ["a.csv", "b.TXT", "empty.txt", "info.json"],
+        "documents": ["report.pdf"],
+        "viewer programs": ["codec.dll", "viewer.exe"],
+        "disk indexes": ["DICOMDIR"],
+        "system files": ["._0001"],
+        "gradient tables": ["x.bvec"],
+    }
+    assert not inventory.problems and all(group.reason.endswith(".") for group in inventory.left_out)
+
+
+def test_left_out_files_inside_an_archive_are_listed_too(tmp_path, opened):
+    archive = make_zip(tmp_path / "cd.zip", {"viewer/run.exe": b"MZ..", "readme": b"words"})
+    inventory = opened(archive)
+    assert {name for group in inventory.left_out for name in group.files} == {"cd.zip/viewer/run.exe", "cd.zip/readme"}
+
+
+def test_an_image_with_the_name_of_a_program_is_read(tmp_path, opened):
+    (file,) = make_ct_series(tmp_path / "in", n=1, names=["slice.exe"])
+    inventory = opened(file)
+    assert len(inventory.series) == 1 and not inventory.left_out
 
 
 def test_content_decides_not_the_name(tmp_path, opened):

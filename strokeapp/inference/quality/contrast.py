@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokeapp.inference.quality.morphology import eroded
 from strokeapp.inference.quality.view import HeadView
 from strokeapp.types import QualityFlag, Severity, Units
 
@@ -48,16 +49,26 @@ def bright_ml(view: HeadView) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     volume = gap * row * column * BLOCK**2 / 1000
     sides = np.zeros((2, len(view.index)))
     for number in np.flatnonzero(view.shows_brain).tolist():
-        inner = ndimage.binary_erosion(view.brain[number], iterations=MARGIN)
+        inner = eroded(view.brain[number], iterations=MARGIN)
         if not inner.any():
             continue
-        image = _blocks(view.scan.voxels[view.index[number]])
+        first, rectangle = _rectangle(inner, view.step)
+        image = _blocks(view.scan.voxels[view.index[number]][rectangle])
         bright = np.argwhere((image > VESSEL_HU[0]) & (image < VESSEL_HU[1]))
-        place = (bright * BLOCK / np.array(view.step)).astype(int)
+        place = ((bright * BLOCK + first) / np.array(view.step)).astype(int)
         place = place[inner[place[:, 0], place[:, 1]]]
         middle = ndimage.center_of_mass(inner)[1]
         sides[:, number] = volume * np.array([(place[:, 1] < middle).sum(), (place[:, 1] >= middle).sum()])
     return sides[0], sides[1]
+
+
+def _rectangle(inner: NDArray[np.bool_], step: tuple[float, float]) -> tuple[NDArray[np.intp], tuple[slice, slice]]:
+    """Return the first pixel and the rows and columns of the scan that hold a mask, beginning with a whole block."""
+    around = ndimage.find_objects(inner.astype(np.uint8))[0]
+    starts = [int(side.start * k) // BLOCK * BLOCK for side, k in zip(around, step, strict=True)]
+    # One block more than needed: the last may begin inside the mask and end outside of it.
+    ends = [int(np.ceil(side.stop * k)) // BLOCK * BLOCK + BLOCK for side, k in zip(around, step, strict=True)]
+    return np.array(starts), (slice(starts[0], ends[0]), slice(starts[1], ends[1]))
 
 
 def _blocks(image: NDArray) -> NDArray[np.float32]:

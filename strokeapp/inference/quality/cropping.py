@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from strokeapp.inference.quality.morphology import eroded
 from strokeapp.inference.quality.view import HeadView
 from strokeapp.types import Modality, QualityFlag, Severity
 
@@ -62,5 +62,5 @@ def _edge(view: HeadView) -> NDArray[np.bool_]:
 
 def _contact(mask: NDArray[np.bool_], edge: NDArray[np.bool_]) -> float:
     """Return the share of a mask's outline that lies on the edge."""
-    outline = mask & ~ndimage.binary_erosion(mask)
+    outline = mask & ~eroded(mask)
     return float((outline & edge).sum() / max(1, outline.sum()))

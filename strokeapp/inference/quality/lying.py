@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from strokeapp.inference.quality.morphology import dilated
 from strokeapp.inference.quality.view import HeadView
 from strokeapp.types import Modality, QualityFlag, Severity
 
@@ -87,7 +87,7 @@ def table_below(view: HeadView) -> float:
     found = []
     for number in np.flatnonzero(area >= 0.3 * np.percentile(area, 95)).tolist():
         head = view.head[number]
-        rest = (view.gray[number] > REST_GRAY) & ~ndimage.binary_dilation(head, iterations=3)
+        rest = (view.gray[number] > REST_GRAY) & ~dilated(head, iterations=3)
         if rest.sum() >= LEAST_PIXELS:
             found.append(_offset(rest, head))
     return _median(found) if len(found) >= 3 else 0.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from strokeapp.imaging.head_crop import reduced
+from strokeapp.inference.quality.morphology import dilated, eroded
 from strokeapp.inference.quality.view import HeadView
 from strokeapp.types import QualityFlag, Severity, Units
 
@@ -61,7 +61,7 @@ def metal_mm2(view: HeadView) -> NDArray[np.float64]:
     for number, index in enumerate(view.index.tolist()):
         row, column = np.nonzero(thin[index] > METAL_HU)
         if row.size:
-            near = ndimage.binary_dilation(view.head[number], iterations=5)
+            near = dilated(view.head[number], iterations=5)
             scale = [THINNING / step for step in view.step]
             place = ((row * scale[0]).astype(int), (column * scale[1]).astype(int))
             area[number] = pixel * near[place].sum()
@@ -97,7 +97,7 @@ def disturbed_share(view: HeadView, number: int) -> float:
     if not _vault(view)[number]:
         return 0.0
     hu = reduced(view.scan.voxels[view.index[number]].astype(np.float32))
-    deep = ndimage.binary_erosion(view.head[number], iterations=DEPTH)
+    deep = eroded(view.head[number], iterations=DEPTH)
     if not deep.any():
         return 0.0
     values = hu[deep]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from strokeapp.imaging.head_crop import head_mask
+from strokeapp.inference.quality.morphology import dilated
 from strokeapp.inference.quality.view import HeadView
 from strokeapp.types import Modality, QualityFlag, Severity
 
@@ -95,7 +95,7 @@ def ghost_share(view: HeadView) -> float:
 
 
 def _ghost(gray: NDArray[np.float32], head: NDArray[np.bool_], axis: int) -> float:
-    wide = ndimage.binary_dilation(head, iterations=3)
+    wide = dilated(head, iterations=3)
     moved = np.roll(wide, head.shape[axis] // 2, axis=axis)
     ghost, rest = moved & ~wide, ~moved & ~wide
     if ghost.sum() < 50 or rest.sum() < 50:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokeapp.imaging.head_crop import reduced
+from strokeapp.inference.quality.morphology import eroded
 from strokeapp.inference.quality.orientation import large_slices
 from strokeapp.inference.quality.view import HeadView
 from strokeapp.types import QualityFlag, Severity, Units
@@ -60,9 +61,9 @@ def brain_noise(view: HeadView) -> Noise | None:
 
 
 def _slice_noise(view: HeadView, number: int) -> tuple[float, float] | None:
-    inner = ndimage.binary_erosion(view.brain[number], iterations=MARGIN)
+    inner = eroded(view.brain[number], iterations=MARGIN)
     if inner.sum() < LEAST_PIXELS:
-        inner = ndimage.binary_erosion(view.head[number], iterations=DEPTH)
+        inner = eroded(view.head[number], iterations=DEPTH)
     if inner.sum() < LEAST_PIXELS:
         return None
     rows, columns = ndimage.find_objects(inner.astype(np.uint8))[0]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokeapp.imaging.head_crop import head_mask, reduced
+from strokeapp.imaging.head_crop import filled, head_mask, reduced
 from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
+from strokeapp.inference.quality.morphology import dilated, eroded, opened
 from strokeapp.types import Modality, Scan
 
 MOST_SLICES = 48
@@ -22,8 +24,6 @@ MR_TISSUE = 0.12
 """Share of the slice's 99th percentile below which an MR pixel is air, bone or fluid."""
 MOST_HEAD = 0.9
 """Share of the picture from which on an MR outline is the noise of an empty slice."""
-DISK = np.hypot(*np.ogrid[-3:4, -3:4]) <= 3.3
-"""Of 7 reduced pixels (about 12 mm) across: what is narrower is a gap in the skull, scalp or muscle."""
 LEAST_PART = 0.004
 """Share of the picture that a part must fill: about 2 cm2."""
 LEAST_BONE = 0.6
@@ -56,7 +56,7 @@ class HeadView:
     step: tuple[float, float]
     pixel_mm: tuple[float, float] | None
 
-    @property
+    @cached_property
     def shows_brain(self) -> NDArray[np.bool_]:
         """Return (n,) which slices show brain: the run of slices with most of it, gaps of a slice or two bridged."""
         area = self.brain.mean(axis=(1, 2))
@@ -99,7 +99,7 @@ def _mr_head(gray: NDArray[np.float32]) -> NDArray[np.bool_]:
 def inside_skull(gray: NDArray[np.float32], head: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the tissue that bone surrounds, fluid included; sutures and holes of the skull are bridged.
 
-    Tissue is opened with a disk, so that what leads through a gap falls away; each part left must lie against
+    Tissue is opened with a disk of 12 mm, so that what leads through a gap falls away; each part left must lie against
     bone along most of its outline. Where the picture's border cuts the head, the border stands for bone.
 
     Args:
@@ -107,14 +107,17 @@ def inside_skull(gray: NDArray[np.float32], head: NDArray[np.bool_]) -> NDArray[
         head: Outline of the head.
     """
     tissue = head & (gray > BRAIN_GRAY[0]) & (gray < BRAIN_GRAY[1])
-    core = ndimage.binary_opening(tissue, DISK)
+    core = opened(tissue)
     labels, count = ndimage.label(core)
     brain = np.zeros(gray.shape, bool)
     bone = np.pad(gray > BONE_GRAY, 1, constant_values=True)
     for number, place in enumerate(ndimage.find_objects(labels), 1):
         part = labels[place] == number
-        if part.sum() >= LEAST_PART * gray.size and _bone_share(part, place, bone) >= LEAST_BONE:
-            brain[place] |= ndimage.binary_fill_holes(part)
+        if part.sum() < LEAST_PART * gray.size:
+            continue
+        whole = filled(part)
+        if _bone_share(whole, place, bone) >= LEAST_BONE:
+            brain[place] |= whole
     return brain
 
 
@@ -122,14 +125,13 @@ def _bone_share(part: NDArray[np.bool_], place: tuple[slice, slice], bone: NDArr
     """Return the share of a part's outline within ``REACH`` pixels of bone.
 
     Args:
-        part: (rows, columns) of the rectangle ``place``.
+        part: (rows, columns) of the rectangle ``place``, without holes.
         place: In the picture.
         bone: Of the picture, with one pixel of bone around it.
     """
-    filled = ndimage.binary_fill_holes(part)
-    outline = filled & ~ndimage.binary_erosion(filled)
+    outline = part & ~eroded(part)
     rows, columns = (slice(max(0, s.start + 1 - REACH), s.stop + 1 + REACH) for s in place)
-    near = ndimage.binary_dilation(bone[rows, columns], iterations=REACH)
+    near = dilated(bone[rows, columns], iterations=REACH)
     top, left = place[0].start + 1 - rows.start, place[1].start + 1 - columns.start
     near = near[top : top + part.shape[0], left : left + part.shape[1]]
     return float((outline & near).sum() / max(1, outline.sum()))
