@@ -3,9 +3,11 @@
     python tools/measure_viewer.py [--rounds 3] [--against OTHER_CHECKOUT] [--niivue WIDGET_JS] [--chromium PATH]
 
 Per round and contender: seconds from the click to the first slice and to the last, processor seconds of server and
-browser meanwhile, memory of the tab's process (proportional set size, MB; at the peak and at rest), and how many frames
-30 keys in a second show. Contenders alternate, so that a busy machine is busy for all of them. NiiVue comes out of
-the package ipyniivue and draws by WebGL in software here, as a headless Chromium has no graphics card.
+browser meanwhile, memory of the tab's process (proportional set size, MB; at the peak and at rest), how many frames
+30 keys in a second show (and how long sending them really took: more than a second, and the machine is too busy to
+tell), and the median of the milliseconds from single key presses to their pixels. Contenders alternate, so that a busy
+machine is busy for all of them. NiiVue comes out of the package ipyniivue and draws by WebGL in software here, as a
+headless Chromium has no graphics card.
 """
 
 from __future__ import annotations
@@ -33,18 +35,29 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPT = Path("tests") / "browser" / "large_app.py"
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 TICKS = os.sysconf("SC_CLK_TCK")
-COUNT_FRAMES = """() => {
-  globalThis.shownFrames = 0;
-  let before = %s;
+# Counts the frames that show another slice, and times the way from a key to the end of the frame that shows it: a
+# message posted in an animation frame arrives when that frame has been painted.
+WATCH_FRAMES = """() => {
+  const painted = new MessageChannel();
+  let before = %(shown)s;
+  Object.assign(globalThis, { shownFrames: 0, keyAt: null, keyToPixels: null });
+  addEventListener("keydown", (event) => { globalThis.keyAt = event.timeStamp; }, true);
+  painted.port1.onmessage = () => { globalThis.keyToPixels ??= performance.now() - globalThis.keyAt; };
   const watch = () => {
-    const now = %s;
-    if (now && now !== before) globalThis.shownFrames += 1;
+    const now = %(shown)s;
+    if (now && now !== before) {
+      globalThis.shownFrames += 1;
+      painted.port2.postMessage(0);
+    }
     before = now || before;
     requestAnimationFrame(watch);
   };
   requestAnimationFrame(watch);
 }"""
-COLUMNS = ("first slice s", "last slice s", "processor s", "tab peak MB", "tab rest MB", "frames of 30 keys")
+COLUMNS = (
+    "first slice s", "all slices s", "processor s", "tab peak MB", "tab rest MB",
+    "frames of 30 keys", "keys took s", "key to pixels ms",
+)  # fmt: skip
 
 
 class TabMemory(threading.Thread):
@@ -251,23 +264,44 @@ def _measure(contender: Contender, *, server: Path | None, chromium: str) -> lis
         last = time.perf_counter() - start
         busy = _processor(processes) - busy
         page.wait_for_timeout(3000)
-        frames = _scroll(page, contender)
+        page.evaluate(WATCH_FRAMES % {"shown": contender.shown})
+        page.evaluate(f"{contender.focus}.focus()")
+        scrolled = [*_scroll(page, contender), _delay(page, contender)]
         memory.running = False
         context.close()
     nothing = float("nan")
-    return [first, last if contender.complete else nothing, busy, memory.peak, memory.now, frames]
+    return [first, last if contender.complete else nothing, busy, memory.peak, memory.now, *scrolled]
 
 
-def _scroll(page, contender: Contender, *, keys: int = 30) -> int:
-    """Press keys for a second; return the number of frames that showed another slice."""
-    page.evaluate(f"{contender.focus}.focus()")
-    page.evaluate(COUNT_FRAMES % (contender.shown, contender.shown))
+def _scroll(page, contender: Contender, *, keys: int = 30) -> tuple[int, float]:
+    """Press keys for a second; return the number of frames that showed another slice, and the seconds it took."""
     start = time.perf_counter()
     for number in range(keys):
         page.keyboard.press(contender.key)
         page.wait_for_timeout(max(0.0, 1000 * (start + (number + 1) / keys - time.perf_counter())))
+    seconds = time.perf_counter() - start
     page.wait_for_timeout(200)
-    return page.evaluate("globalThis.shownFrames")
+    return page.evaluate("globalThis.shownFrames"), seconds
+
+
+def _delay(page, contender: Contender, *, presses: int = 15, pause: int = 300) -> float:
+    """Press single keys; return the median of the milliseconds until the next slice is painted.
+
+    Args:
+        page: Of Playwright, watched.
+        contender: Whose key is pressed.
+        presses: How many keys.
+        pause: Milliseconds of rest before each, so that none waits for another.
+    """
+    page.wait_for_timeout(3000)  # slow ways still show the keys of before
+    delays = []
+    for _ in range(presses):
+        page.evaluate("globalThis.keyToPixels = null")
+        page.keyboard.press(contender.key)
+        page.wait_for_function("globalThis.keyToPixels !== null")
+        delays.append(page.evaluate("globalThis.keyToPixels"))
+        page.wait_for_timeout(pause)
+    return statistics.median(delays)
 
 
 def _summary(values: Sequence[float]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 SOFTWARE_WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 _VIEWER = """[...document.querySelectorAll("*")].map((node) => node.shadowRoot?.querySelector(".viewer"))
   .find(Boolean) ?? document.querySelector(".viewer")"""
-_SLIDER = "document.querySelector('[role=slider]')"
+_SLIDER = "document.querySelector('[data-testid=stSlider] input[type=range]')"
 _IMAGE = 'document.querySelector(".stImage img, [data-testid=stImage] img")'
 _CHART = 'document.querySelector(".js-plotly-plot .imagelayer image, .js-plotly-plot .heatmaplayer image")'
 NIIVUE_PAGE = """<!doctype html><meta charset="utf-8"><title>NiiVue</title>

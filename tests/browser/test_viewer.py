@@ -314,6 +314,8 @@ def test_everything_fits_the_window(open_viewer: Callable[..., Viewer], screensh
     viewer.page.set_viewport_size({"width": size[0], "height": size[1]})
     viewer.settle()
     box = viewer.root.bounding_box()
+    if viewer.attribute("folded") == "true":
+        viewer.root.get_by_role("button", name="More tools").click()
     for part in (".reset", ".explain", ".help-button", ".panel.active .image", ".slider", ".overlay-map", ".opacity"):
         inner = viewer.root.locator(part).bounding_box()
         assert inner["x"] >= box["x"] and inner["x"] + inner["width"] <= box["x"] + box["width"]

@@ -39,6 +39,7 @@ _VIEWER = (
     "navigation.js",
     "readouts.js",
     "snapshot.js",
+    "toolbar.js",
     "controls.js",
     "viewer.js",
     "main.js",

@@ -89,6 +89,7 @@ const ARRANGEMENT = {
     this.part(".link").hidden = this.layout !== "compare";
     this.part(".link").setAttribute("aria-pressed", String(this.linked));
     this.part(".link").textContent = this.linked ? "Linked" : "Not linked";
+    fitToolbars(this);
   },
 
   // Keys, presets and the value readout belong to the active panel.

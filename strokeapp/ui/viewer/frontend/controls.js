@@ -25,11 +25,15 @@ function bindControls(viewer) {
   for (const [selector, verb] of Object.entries(verbs)) {
     on(part(selector), "click", () => (viewer.sources[0] || selector === ".help-button") && verb());
   }
+  bindToolbars(viewer, on);
   bindFields(viewer, on);
   bindStrips(viewer, on);
   writeHelp(part(".help"));
-  viewer.resizing = new ResizeObserver(() => viewer.draw());
-  for (const selector of [".panels", ".strips"]) viewer.resizing.observe(part(selector));
+  viewer.resizing = new ResizeObserver(() => {
+    fitToolbars(viewer);
+    viewer.draw();
+  });
+  for (const selector of [".first-bar", ".panels", ".strips"]) viewer.resizing.observe(part(selector));
 }
 
 function bindFields(viewer, on) {

@@ -35,11 +35,16 @@ class Viewer {
   }
 
   get presets() { return this.active?.source.presets ?? []; }
-  get escapes() { return this.measuring.draft || this.root.querySelector(".drawer:not([hidden])"); }
+  get escapes() {
+    return this.measuring.draft || this.root.dataset.menu === "open" || this.root.querySelector(".drawer:not([hidden])");
+  }
 
   escape() {
     if (this.measuring.draft) this.measuring.cancel();
-    else for (const drawer of this.root.querySelectorAll(".drawer")) drawer.hidden = true;
+    else if (this.root.dataset.menu === "open") {
+      setMenu(this, false);
+      this.part(".more-button").focus();
+    } else for (const drawer of this.root.querySelectorAll(".drawer")) drawer.hidden = true;
   }
 
   // Take what Python sent: the first time, or again with other overlays, strips or another scan.
@@ -164,6 +169,7 @@ class Viewer {
 
   writePresets() {
     this.part(".presets").replaceChildren(...this.presets.map((preset, index) => this.presetButton(preset, index)));
+    fitToolbars(this);
   }
 
   presetButton({ name, label, width, level }, index) {
