@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from strokeapp.benchmark.files import write_ct
 from strokeapp.demonstration import demonstrations
@@ -129,13 +129,15 @@ def lean_way(files: Path, card: Card) -> NDArray[np.float64]:
     with tempfile.TemporaryDirectory() as workspace:
         scan = load(open_inputs([files], workspace=Path(workspace)).series[0])
     inputs = scan_input(scan, Modality.CT, size=card.size, margin=card.margin).inputs
-    return _probabilities(run_slices(reading_network(card), inputs, Modality.CT).logits, card)
+    logits = run_slices(reading_network(card), inputs, Modality.CT).logits
+    return _probabilities(logits, card, scan.geometry.positions_mm if scan.geometry else None)
 
 
-def _probabilities(logits: NDArray[np.float32], card: Card) -> NDArray[np.float64]:
+def _probabilities(logits: NDArray[np.float32], card: Card, places_mm: ArrayLike | None) -> NDArray[np.float64]:
     from strokeapp.inference.slices import heard_logits, slice_probabilities
 
-    found = slice_probabilities(heard_logits(logits, card, np.arange(len(logits))), card)
+    heard = heard_logits(logits, card, np.arange(len(logits)), places_mm=places_mm)
+    found = slice_probabilities(heard, card)
     missing = np.full(len(logits), np.nan)
     return np.stack([found.get(finding, missing) for finding in FINDINGS], axis=1)
 
@@ -161,7 +163,7 @@ def plain_way(files: Path, card: Card) -> NDArray[np.float64]:
         item = slice_input(apply_window(hu, CT_PRESETS[0]), Modality.CT, size=card.size, margin=card.margin)
         with torch.no_grad():
             logits.append(network(torch.from_numpy(network_batch([item], Modality.CT))).findings[0].numpy())
-    return _probabilities(np.stack(logits), card)
+    return _probabilities(np.stack(logits), card, [float(one.ImagePositionPatient[2]) for one in datasets])
 
 
 def compare(files: Path, networks: Path, card: Card, *, repeats: int = 3) -> dict[str, Timing]:
