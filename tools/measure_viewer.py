@@ -308,7 +308,8 @@ def _summary(values: Sequence[float]) -> str:
     """Return the median with the range, or a dash."""
     if values[0] != values[0]:
         return "–"
-    digits = 0 if max(values) >= 20 else 2
+    whole = max(values) >= 20 or all(value == round(value) for value in values)
+    digits = 0 if whole else 2
     middle, low, high = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
     return middle if low == high else f"{middle} ({low} to {high})"
 

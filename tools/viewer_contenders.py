@@ -37,7 +37,7 @@ document.querySelector("button").onclick = async () => {
 };
 addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown") return;
-  event.stopImmediatePropagation();
+  event.stopPropagation();
   viewer.moveCrosshairInVox(0, 0, 1);
   moved += 1;
 }, true);

@@ -35,6 +35,7 @@ function burnPanel(context, panel, { x, y, width, height }) {
   write(edges.left, x + 10, y + height / 2, "left");
   write(edges.right, x + width - 10, y + height / 2, "right");
   if (words.scale) burnScale(context, words.scale, x + width - 10, y + height - 36);
+  if (panel.name === "second") burnNotes(context, panel.viewer.frameNote(), { right: x + width - 10, y: y + 36, width: width / 2 });
   context.restore();
   context.strokeStyle = "#333";
   context.strokeRect(x, y, width, height);
@@ -49,6 +50,17 @@ function burnText(context, text, x, y, align, color = "#dfe7ee") {
   context.strokeText(text, x, y);
   context.fillStyle = color;
   context.fillText(text, x, y);
+}
+
+// What must not be forgotten about how two series lie beside each other, broken into lines.
+function burnNotes(context, notes, { right, y, width }) {
+  const lines = [""];
+  for (const word of notes.join(" ").split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (context.measureText(longer).width <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  lines.forEach((line, index) => line && burnText(context, line, right, y + 16 * index, "right", "#e0c48a"));
 }
 
 function burnScale(context, { text, pixels }, right, y) {

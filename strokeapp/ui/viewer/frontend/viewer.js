@@ -315,6 +315,11 @@ class Viewer {
       this.say("What is on show is still loading. Save the picture when it is there.");
       return;
     }
+    this.draw(); // what was asked for in this very frame, too
+    if (this.visible.some((panel) => panel.job)) {
+      this.say("The projection is still being computed. Save the picture when it is there.");
+      return;
+    }
     try {
       await downloadSnapshot(this);
       this.say("Picture saved. It carries no name; check it before sharing.");
