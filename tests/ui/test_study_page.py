@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from strokeapp.inference.explanation.measured import measured
 from strokeapp.inference.words import DISCLAIMER
-from strokeapp.types import Finding
+from strokeapp.models.registry import choose
+from strokeapp.types import Finding, Modality, Sequence
 from strokeapp.ui.state import KEY
 from strokeapp.ui.workspace import PREFIX
 
@@ -64,7 +66,7 @@ def test_explanation_is_computed_once_and_kept(app: AppTest) -> None:
     ask.click().run()
     assert not app.exception
     (kept,) = app.session_state[KEY].attributions.values()
-    assert [item.method for item in kept] == ["LayerGradCam"]
+    assert [item.method for item in kept] == [measured(choose(Modality.CT, Sequence.NCCT).folder).default]
     assert kept[0].values.max() == pytest.approx(1.0, abs=0.05)
     next(item for item in app.button if item.label.startswith("Explain slice")).click().run()
     assert len(next(iter(app.session_state[KEY].attributions.values()))) == 1
