@@ -18,6 +18,7 @@ from model_training.manifest import LABELS
 from model_training.recipe import Recipe, recipe_from
 from strokeapp.imaging.head_crop import crop
 from strokeapp.imaging.network_input import slice_input
+from strokeapp.imaging.normalize import BRAIN_GRAY
 from strokeapp.types import Modality
 
 COLUMNS = (
@@ -157,3 +158,20 @@ def study_volumes(*, patients: int = 16, noise: float = 1.0, seed: int = 0) -> l
         volumes.append(Volume(np.arange(row, row + count), features, labels, dataset, f"p{number}", number % 4))
         row += count
     return volumes
+
+
+CSF_GRAY = 0.1
+
+
+def skull_disc(*, skull: bool = True, ventricle: bool = False, sulci: bool = False) -> NDArray[np.float32]:
+    """Return a leveled disc of brain in a ring of bone, with a square ventricle and a row of thin sulci on demand."""
+    row, column = np.indices((192, 192)) - 96
+    radius = np.hypot(row, column)
+    gray = np.where(radius < 80, BRAIN_GRAY, 0.0).astype(np.float32)
+    if ventricle:
+        gray[(np.abs(row) < 15) & (np.abs(column) < 12)] = CSF_GRAY
+    if sulci:
+        gray[(radius > 58) & (radius < 68) & (column % 12 < 3)] = CSF_GRAY
+    if skull:
+        gray[(radius >= 72) & (radius < 80)] = 1.0
+    return gray

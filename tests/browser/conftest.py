@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from viewer_driver import Viewer, viewers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+VIEWER_PATIENCE = 90_000
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -110,3 +112,16 @@ def _wait_until_healthy(port: int, process: subprocess.Popen[bytes], log: Path, 
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)
     raise RuntimeError(f"Streamlit did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def planes_address(serve: Callable[..., str]) -> str:
+    """Serve the viewer with a phantom in all planes."""
+    return serve(Path(__file__).with_name("planes_app.py"))
+
+
+@pytest.fixture
+def open_phantom(browser, planes_address: str) -> Iterator[Callable[..., Viewer]]:
+    """Give a function that opens the phantom's viewer."""
+    with viewers(browser, planes_address, height=900, patience=VIEWER_PATIENCE) as opened:
+        yield opened

@@ -6,17 +6,16 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from viewer_driver import Viewer, contrast, luminance, viewers
+from viewer_driver import Viewer, contrast, luminance
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 90_000
 MARKER = {"x": 20.0, "y": -10.0, "z": 30.0}
 CENTROID = """(canvas) => {
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -29,17 +28,6 @@ CENTROID = """(canvas) => {
   }
   return { n, x: sx / n + 0.5, y: sy / n + 0.5 };
 }"""
-
-
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str]) -> str:
-    return serve(Path(__file__).with_name("planes_app.py"))
-
-
-@pytest.fixture
-def open_phantom(browser, address: str) -> Iterator[Callable[..., Viewer]]:
-    with viewers(browser, address, height=900, patience=PATIENCE) as opened:
-        yield opened
 
 
 def probe_mm(viewer: Viewer, panel: str) -> dict[str, float]:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from viewer_driver import Viewer, viewers
+from viewer_driver import Viewer
 
 pytestmark = pytest.mark.browser
-
-PATIENCE = 90_000
-
-
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str]) -> str:
-    return serve(Path(__file__).with_name("planes_app.py"))
-
-
-@pytest.fixture
-def open_phantom(browser, address: str) -> Iterator[Callable[..., Viewer]]:
-    with viewers(browser, address, height=900, patience=PATIENCE) as opened:
-        yield opened
 
 
 def projected(viewer: Viewer) -> None:

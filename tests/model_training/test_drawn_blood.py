@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from factories_training import CSF_GRAY, skull_disc
 
 from model_training.csf_blood import fill_fluid
 from model_training.drawn_clot import RADIUS, draw_clot
 from strokeapp.imaging.normalize import BRAIN_GRAY
 
 SIZE = 192
-CSF = 0.1
-
-
-def head(*, skull: bool = True, ventricle: bool = False, sulci: bool = False) -> np.ndarray:
-    """Return a disc of brain in a ring of bone, with a square ventricle and a row of thin sulci on demand."""
-    row, column = np.indices((SIZE, SIZE)) - SIZE / 2
-    radius = np.hypot(row, column)
-    gray = np.where(radius < 80, BRAIN_GRAY, 0.0).astype(np.float32)
-    if ventricle:
-        gray[(np.abs(row) < 15) & (np.abs(column) < 12)] = CSF
-    if sulci:
-        gray[(radius > 58) & (radius < 68) & (column.astype(int) % 12 < 3)] = CSF
-    if skull:
-        gray[(radius >= 72) & (radius < 80)] = 1.0
-    return gray
 
 
 @pytest.mark.parametrize("seed", range(11))
 def test_a_clot_is_one_bright_piece_inside_the_skull(seed: int) -> None:
-    gray = head()
+    gray = skull_disc()
     drawn = draw_clot(gray, np.random.default_rng(seed))
     assert drawn is not None
     painted, clot = drawn
@@ -44,7 +30,7 @@ def test_a_clot_is_one_bright_piece_inside_the_skull(seed: int) -> None:
 
 
 def test_clots_are_drawn_all_over_the_brain_and_in_all_sizes() -> None:
-    drawn = [draw_clot(head(), np.random.default_rng(seed)) for seed in range(60)]
+    drawn = [draw_clot(skull_disc(), np.random.default_rng(seed)) for seed in range(60)]
     masks = [result[1] for result in drawn if result is not None]
     assert len(masks) > 45
     centers = np.array([np.argwhere(mask).mean(0) - SIZE / 2 for mask in masks])
@@ -55,9 +41,9 @@ def test_clots_are_drawn_all_over_the_brain_and_in_all_sizes() -> None:
 
 def test_some_clots_have_a_dark_rim() -> None:
     darkest = [
-        drawn[0][head() == np.float32(BRAIN_GRAY)].min()
+        drawn[0][skull_disc() == np.float32(BRAIN_GRAY)].min()
         for seed in range(40)
-        if (drawn := draw_clot(head(), np.random.default_rng(seed))) is not None
+        if (drawn := draw_clot(skull_disc(), np.random.default_rng(seed))) is not None
     ]
     rims = sum(value < BRAIN_GRAY - 0.02 for value in darkest)
     assert 0.3 * len(darkest) < rims < 0.9 * len(darkest)
@@ -66,20 +52,20 @@ def test_some_clots_have_a_dark_rim() -> None:
 def test_blood_in_a_ventricle_settles_behind() -> None:
     levels = []
     for seed in range(40):
-        drawn = fill_fluid(head(ventricle=True), np.random.default_rng(seed))
+        drawn = fill_fluid(skull_disc(ventricle=True), np.random.default_rng(seed))
         if drawn is None:
             continue
         painted, blood = drawn
         rows = np.flatnonzero(blood.any(1)) - SIZE / 2
         assert np.abs(rows).max() <= 17
-        assert painted[blood].mean() > BRAIN_GRAY - 0.1 > CSF + 0.2
+        assert painted[blood].mean() > BRAIN_GRAY - 0.1 > CSF_GRAY + 0.2
         if rows.max() >= 12:
             levels.append(rows.min())
     assert len(levels) > 10 and np.ptp(levels) > 8
 
 
 def test_blood_fills_sulci_of_a_region_only() -> None:
-    gray = head(sulci=True)
+    gray = skull_disc(sulci=True)
     for seed in range(20):
         drawn = fill_fluid(gray, np.random.default_rng(seed))
         if drawn is not None:
@@ -89,6 +75,6 @@ def test_blood_fills_sulci_of_a_region_only() -> None:
 
 
 def test_nothing_is_drawn_without_a_skull_or_without_fluid() -> None:
-    assert draw_clot(head(skull=False), np.random.default_rng(0)) is None
-    assert fill_fluid(head(skull=False, ventricle=True), np.random.default_rng(0)) is None
-    assert fill_fluid(head(), np.random.default_rng(0)) is None
+    assert draw_clot(skull_disc(skull=False), np.random.default_rng(0)) is None
+    assert fill_fluid(skull_disc(skull=False, ventricle=True), np.random.default_rng(0)) is None
+    assert fill_fluid(skull_disc(), np.random.default_rng(0)) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from factories_training import skull_disc
 
 from model_training.blood_paint import BRIGHTER, inside_skull
 from model_training.extra_axial import draw_blood
@@ -13,19 +14,9 @@ from strokeapp.imaging.normalize import BRAIN_GRAY
 from strokeapp.types import Modality
 
 
-def head(size: int = 192, *, skull: bool = True) -> np.ndarray:
-    """Return a disc of brain in a ring of bone."""
-    row, column = np.indices((size, size)) - size / 2
-    radius = np.hypot(row, column)
-    gray = np.where(radius < 80, BRAIN_GRAY, 0.0).astype(np.float32)
-    if skull:
-        gray[(radius >= 72) & (radius < 80)] = 1.0
-    return gray
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_blood_lies_along_the_skull_and_is_brighter_than_brain(seed: int) -> None:
-    gray = head()
+    gray = skull_disc()
     result = draw_blood(gray, np.random.default_rng(seed))
     if result is None:
         pytest.skip("this draw was too small to count")
@@ -42,13 +33,13 @@ def test_blood_lies_along_the_skull_and_is_brighter_than_brain(seed: int) -> Non
 
 
 def test_most_draws_succeed_on_a_closed_skull() -> None:
-    drawn = [draw_blood(head(), np.random.default_rng(seed)) is not None for seed in range(20)]
+    drawn = [draw_blood(skull_disc(), np.random.default_rng(seed)) is not None for seed in range(20)]
     assert sum(drawn) >= 15
 
 
 def test_nothing_is_drawn_without_a_skull() -> None:
-    assert inside_skull(head(skull=False)) is None
-    assert draw_blood(head(skull=False), np.random.default_rng(0)) is None
+    assert inside_skull(skull_disc(skull=False)) is None
+    assert draw_blood(skull_disc(skull=False), np.random.default_rng(0)) is None
 
 
 def recipe(**changes) -> Recipe:
