@@ -55,6 +55,12 @@ def _leave_one_out(args: argparse.Namespace) -> None:
     print(table_text(figures))
 
 
+def _variants(args: argparse.Namespace) -> None:
+    from model_training.variants import read_variants, run_variants, table_text
+
+    print(table_text(run_variants(read_variants(args.file), args.manifest, args.out or Path("runs") / args.file.stem)))
+
+
 def _package(args: argparse.Namespace) -> None:
     from model_training.package import write_network
 
@@ -140,6 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     left_out.add_argument("--out", type=Path, required=True, help="folder of the runs; continued if it exists")
     left_out.add_argument("--ship", type=Path, help="folder of the shipped network whose card shall tell the figures")
     left_out.set_defaults(run=_leave_one_out)
+    variants = commands.add_parser("variants", help="train variants of one recipe and lay their figures side by side")
+    variants.add_argument("file", type=Path, help="TOML: base, folds, [settings], [[variant]] tables")
+    variants.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    variants.add_argument("--out", type=Path, help="folder of the runs; continued if it exists (runs/FILE)")
+    variants.set_defaults(run=_variants)
     package = commands.add_parser("package", help="turn a finished run into a shipped network")
     package.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, e.g. runs/ct_slice")
     package.add_argument("--out", type=Path, default=WEIGHTS_FOLDER, help="folder of shipped networks")

@@ -78,12 +78,12 @@ def sources_left_out(recipe: Recipe, manifest: Path, out: Path, *, datasets: lis
     load_store(recipe, recipe_rows(recipe, manifest), manifest.parent, out)
     for name, smaller in reduced.items():
         (out / name).mkdir(exist_ok=True)
-        _share(out / STORE, out / name / STORE)
+        share_store(out / STORE, out / name / STORE)
         run_recipe(smaller, manifest, out / name, folds=[HELD_FOLD])
     return write_figures(out, list(reduced))
 
 
-def _share(source: Path, target: Path) -> None:
+def share_store(source: Path, target: Path) -> None:
     """Let the run use the images decoded once: a link where the file system has them, else a copy."""
     if target.exists():
         return
