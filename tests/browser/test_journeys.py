@@ -208,3 +208,26 @@ def test_performance_page_shows_curves_of_the_shipped_network(page, screenshots:
     assert re.search(r"AUC 0\.\d\d", text)
     page.wait_for_timeout(1500)
     page.screenshot(path=screenshots / "performance.png", full_page=True)
+
+
+def test_on_a_narrow_page_the_viewer_takes_the_row_and_the_reading_stands_below(page, screenshots: Path) -> None:
+    open_demonstration(page, BLEED)
+    settled(page, "ready", "true")
+    viewer, button = page.locator(".viewer"), page.get_by_role("button", name="Read this scan")
+    for size, beside in (((1440, 900), True), ((820, 1180), False), ((1280, 720), True)):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_function(
+            """(beside) => {
+                const columns = [...document.querySelectorAll('[data-testid="stMain"] [data-testid="stColumn"]')];
+                const [one, two] = columns.slice(0, 2).map((column) => column.getBoundingClientRect());
+                return beside ? two.left >= one.right : two.top >= one.bottom;
+            }""",
+            arg=beside,
+        )
+        place, other = viewer.bounding_box(), button.bounding_box()
+        row = page.get_by_test_id("stMain").get_by_test_id("stHorizontalBlock").first.bounding_box()
+        if beside:
+            assert other["x"] >= place["x"] + place["width"] and place["width"] >= 0.6 * row["width"]
+        else:
+            assert other["y"] >= place["y"] + place["height"] and place["width"] >= 0.98 * row["width"]
+            page.screenshot(path=screenshots / "study_820.png", full_page=True)

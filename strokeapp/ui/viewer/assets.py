@@ -42,6 +42,7 @@ _VIEWER = (
     "toolbar.js",
     "controls.js",
     "viewer.js",
+    "row.js",
     "main.js",
 )
 

@@ -7,11 +7,13 @@ export default function mount({ data, parentElement, setTriggerValue }) {
   let viewer = VIEWERS.get(root);
   if (!viewer) {
     viewer = new Viewer(root);
+    viewer.leaveRow = takeRowWhenNarrow(root);
     VIEWERS.set(root, viewer);
   }
   viewer.sendExplain = (slice) => setTriggerValue("explain", slice);
   viewer.update(data);
   return () => {
+    viewer.leaveRow();
     viewer.dispose();
     VIEWERS.delete(root);
   };
