@@ -83,12 +83,7 @@ class Exhibits:
         """
         whole = f"{title} · {detail}" if detail else title
         self._keep(Exhibit(name, whole, numbers, figure=figure, note=note, width=HALF))
-        bar = _title_bar(place, title, detail)
-        self._csv(bar, name, numbers)
-        bar.download_button(
-            "PNG", partial(_png, figure), f"{self.stem}-{name}.png", "image/png",
-            key=f"download_{name}_png", **_QUIET,
-        )  # fmt: skip
+        self._buttons(_title_bar(place, title, detail))
         place.plotly_chart(
             figure, width="stretch", config=charts.config(f"{self.stem}-{name}"), alt=whole, key=f"chart_{name}"
         )
@@ -106,7 +101,7 @@ class Exhibits:
         note: str = "",
         width: float = WHOLE,
     ) -> None:
-        """Write a small table under its title, with a button for its numbers.
+        """Write a small table under its title, with buttons for its numbers (CSV) and its picture (PNG).
 
         Args:
             place: Where.
@@ -118,15 +113,15 @@ class Exhibits:
             width: See ``Exhibit``.
         """
         self._keep(Exhibit(name, title, numbers, shown=shown, note=note, width=width))
-        self._csv(_title_bar(place, title, ""), name, numbers)
+        self._buttons(_title_bar(place, title, ""))
         place.table(_written(shown), border="horizontal", hide_index=True)
         if note:
             place.caption(note)
 
     def listed(self, place: DeltaGenerator, exhibit: Exhibit) -> None:
-        """Write title and CSV button of an exhibit whose body the page draws in its own way."""
+        """Write title and buttons of an exhibit whose body the page draws in its own way."""
         self._keep(exhibit)
-        self._csv(_title_bar(place, exhibit.title, ""), exhibit.name, exhibit.numbers)
+        self._buttons(_title_bar(place, exhibit.title, ""))
 
     def remember(self, exhibit: Exhibit) -> None:
         """Keep what the page draws in its own way, for the downloads of the whole page."""
@@ -140,20 +135,33 @@ class Exhibits:
         self.items.append(replace(exhibit, section=self._section))
         self._section = ""
 
-    def _csv(self, bar: DeltaGenerator, name: str, numbers: pd.DataFrame) -> None:
+    def _buttons(self, bar: DeltaGenerator) -> None:
+        """Offer the last exhibit's numbers, and its picture where it can be drawn."""
+        exhibit = self.items[-1]
+        file = f"{self.stem}-{exhibit.name}"
         bar.download_button(
-            "CSV", partial(csv_bytes, numbers), f"{self.stem}-{name}.csv", "text/csv",
-            key=f"download_{name}_csv", **_QUIET,
+            "CSV", partial(csv_bytes, exhibit.numbers), f"{file}.csv", "text/csv",
+            key=f"download_{exhibit.name}_csv", **_QUIET,
         )  # fmt: skip
+        if exhibit.figure is not None or exhibit.shown is not None:
+            bar.download_button(
+                "PNG", partial(_png, exhibit), f"{file}.png", "image/png",
+                key=f"download_{exhibit.name}_png", **_QUIET,
+            )  # fmt: skip
 
 
 _QUIET = {"type": "tertiary", "icon": ":material/download:", "on_click": "ignore"}
 
 
-def _png(figure: go.Figure) -> bytes:
-    from strokeapp.ui.print_figure import figure_png  # Matplotlib takes a while to import; the page needs none of it
+def _png(exhibit: Exhibit) -> bytes:
+    # Matplotlib takes a while to import; the page needs none of it.
+    if exhibit.figure is not None:
+        from strokeapp.ui.print_figure import figure_png
 
-    return figure_png(figure)
+        return figure_png(exhibit.figure)
+    from strokeapp.ui.print_pages import table_png
+
+    return table_png(exhibit.title, exhibit.shown, note=exhibit.note)
 
 
 def _title_bar(place: DeltaGenerator, title: str, detail: str) -> DeltaGenerator:

@@ -74,7 +74,7 @@ def _show_measured(card: Card) -> None:
     for finding in (finding for finding in card.findings if _rows(figures, finding)):
         table = pd.DataFrame(_rows(figures, finding))
         title = f"{NAMES[finding]}, known {LESIONS[finding]}"
-        exhibits.listed(st.container(), Exhibit(finding.value, title, _numbers(figures, finding)))
+        exhibits.listed(st.container(), Exhibit(finding.value, title, _numbers(figures, finding), shown=table))
         settings = {name: st.column_config.Column(help=text) for name, text in HELP.items() if name in table}
         st.dataframe(table, hide_index=True, column_config=settings)
     _show_protocol(figures, card)

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from PIL import Image
 from plotly.basedatatypes import BaseTraceType
 
 from strokeapp.ui import theme
+from strokeapp.ui.print_figure import PNG_DPI, draw
 from strokeapp.ui.print_figure import SIZE as FIGURE_TEXT
-from strokeapp.ui.print_figure import draw
 from strokeapp.ui.print_table import TableLayout, lay_out
 from strokeapp.ui.print_text import escaped, font, height_mm, width_mm, wrapped
 
@@ -237,6 +239,31 @@ class Pages:
         y = HEIGHT - 12
         self._lines([self._footer], MARGIN, y, CAPTION, tint=theme.PRINT_FAINT, page=page)
         self._lines([number], WIDTH - MARGIN, y, CAPTION, tint=theme.PRINT_FAINT, page=page, right=True)
+
+
+def table_png(title: str, table: pd.DataFrame, *, note: str = "") -> bytes:
+    """Return a table as one PNG on white, as wide as a page's text, title above and note below.
+
+    Args:
+        title: Above it.
+        table: As it is to be read.
+        note: What must be said with it.
+    """
+    pages = Pages("")
+    pages.table(title, table, note=note)
+    parts = []
+    for sheet in pages.sheets:
+        buffer = io.BytesIO()
+        FigureCanvasAgg(sheet).print_figure(buffer, dpi=PNG_DPI, format="png", bbox_inches="tight", pad_inches=0.1)
+        parts.append(Image.open(buffer).convert("RGB"))
+    whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
+    top = 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
+    buffer = io.BytesIO()
+    whole.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _named(trace: BaseTraceType) -> bool:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 from factories_networks import predictions
 from matplotlib.backends.backend_agg import RendererAgg
+from PIL import Image
 
 from strokeapp.performance.curves import roc_curve
 from strokeapp.performance.threshold import confusion
 from strokeapp.ui import charts
 from strokeapp.ui.exhibits import HALF, Exhibit
 from strokeapp.ui.performance_pdf import performance_pdf
-from strokeapp.ui.print_pages import BOTTOM, HEIGHT, INNER, MARGIN, WIDTH, Block, Pages
+from strokeapp.ui.print_pages import BOTTOM, HEIGHT, INNER, MARGIN, WIDTH, Block, Pages, table_png
 from strokeapp.ui.print_table import PAD, lay_out
 from strokeapp.ui.print_text import height_mm, width_mm, wrapped
 from strokeapp.ui.report import Report
@@ -101,6 +104,19 @@ def test_head_of_a_long_table_is_repeated_and_no_row_is_lost() -> None:
     for page in words:
         if any(word.startswith("row ") for word in page):
             assert "Dataset" in page
+
+
+def test_a_table_as_a_picture_shows_every_row_and_grows_with_them() -> None:
+    def rows(picture: Image.Image) -> int:
+        """Count the rules under rows: dark or faint lines over nearly the whole width."""
+        line = (np.asarray(picture.convert("L")) < 250).mean(axis=1) > 0.9
+        return int((line[1:] & ~line[:-1]).sum())
+
+    pictures = [Image.open(io.BytesIO(table_png("Tall", TALL[:count], note=LONG))) for count in (3, 120)]
+    assert all(picture.format == "PNG" for picture in pictures)
+    assert rows(pictures[0]) == 3 + 2, "above and below the head"
+    assert rows(pictures[1]) >= 120 + 2, "a second sheet repeats the head"
+    assert abs(pictures[0].width - pictures[1].width) < 8
 
 
 @pytest.mark.parametrize("width", [40.0, INNER])
