@@ -82,14 +82,24 @@ def head_box(gray: NDArray[np.float32], *, aspect: float = 1.0, margin: float = 
     Returns:
         The whole picture (made square) where nothing is found.
     """
-    mask = _largest(_opened(reduced(gray) > TISSUE))
+    return box_around(_largest(_opened(reduced(gray) > TISSUE)), gray.shape, aspect=aspect, margin=margin)
+
+
+def box_around(mask: NDArray[np.bool_], shape: tuple[int, int], *, aspect: float = 1.0, margin: float = 0.04) -> Box:
+    """Return ``head_box`` of a slice whose head is known already.
+
+    Args:
+        mask: Of the head, reduced or not; from ``head_mask``, say.
+        shape: (rows, columns) of the slice.
+        aspect, margin: As for ``head_box``.
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if rows.size:
-        scale_r, scale_c = gray.shape[0] / mask.shape[0], gray.shape[1] / mask.shape[1]
+        scale_r, scale_c = shape[0] / mask.shape[0], shape[1] / mask.shape[1]
         top, bottom = rows[0] * scale_r, (rows[-1] + 1) * scale_r
         left, right = columns[0] * scale_c, (columns[-1] + 1) * scale_c
     else:
-        top, left, bottom, right, margin = 0.0, 0.0, float(gray.shape[0]), float(gray.shape[1]), 0.0
+        top, left, bottom, right, margin = 0.0, 0.0, float(shape[0]), float(shape[1]), 0.0
     half = max((bottom - top) * aspect, right - left) * (1 + 2 * margin) / 2
     row, column = (top + bottom) / 2, (left + right) / 2
     return Box(row - half / aspect, column - half, row + half / aspect, column + half)

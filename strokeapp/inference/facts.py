@@ -5,17 +5,19 @@ Every sentence is a measurement put into words. Nothing here interprets.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokeapp.errors import GeometryError, StrokeAppError
-from strokeapp.imaging.head_crop import head_box, head_mask
+from strokeapp.imaging.head_crop import box_around, head_mask
 from strokeapp.imaging.measures import largest_diameter_mm, volume_ml
-from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, slab_gray
+from strokeapp.imaging.scan_input import Slab, gray_window, slab_gray
 from strokeapp.inference.words import NAMES
 from strokeapp.types import Finding, Plane, Reading, Scan, Severity, Units
 
@@ -132,8 +134,10 @@ def lesion_facts(scan: Scan, reading: Reading, finding: Finding, *, cut: float) 
     slices = tuple(int(k) for k in np.flatnonzero(mask.any((1, 2))))
     measures = _measures(scan, mask, largest)
     level_mm, level_share = _level(scan, largest)
-    side = _side(scan, mask) if scan.plane in (Plane.AXIAL, Plane.UNKNOWN) else None
-    inside, mirrored = _gray(scan, mask) if side is not None else (float("nan"), float("nan"))
+    side, inside, mirrored = None, float("nan"), float("nan")
+    if scan.plane in (Plane.AXIAL, Plane.UNKNOWN):
+        shown = [_marked(scan, index, mask[index]) for index in slices]
+        side, (inside, mirrored) = _side(scan, shown), _gray(scan, shown)
     warned = tuple(flag.message for flag in scan.flags if flag.severity is not Severity.INFO)
     return LesionFacts(
         finding, slices, parts, side, scan.geometry is not None, level_mm, level_share, *measures, inside, mirrored,
@@ -167,41 +171,49 @@ def _full(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return mask[np.ix_(row, column)]
 
 
-def _middle_column(scan: Scan, index: int) -> float:
-    """Return where the head's middle lies in a slice, in columns (pixel centers)."""
-    box = head_box(slab_gray(scan, Slab(index, index), gray_window(scan)), aspect=pixel_aspect(scan), margin=0.0)
-    return (box.left + box.right) / 2 - 0.5
+class _Marked(NamedTuple):
+    """A slice with marked pixels: its index, what is marked, what is head, and the column of the head's middle."""
+
+    index: int
+    pixels: NDArray[np.bool_]
+    head: NDArray[np.bool_]
+    middle: float
 
 
-def _side(scan: Scan, mask: NDArray[np.bool_]) -> Side:
+def _marked(scan: Scan, index: int, mask: NDArray[np.bool_]) -> _Marked:
+    shape = scan.voxels.shape[1:]
+    head = head_mask(slab_gray(scan, Slab(index, index), gray_window(scan)))
+    box = box_around(head, shape, margin=0.0)
+    return _Marked(index, _full(mask, shape), _full(head, shape), (box.left + box.right) / 2 - 0.5)
+
+
+def _side(scan: Scan, shown: Iterable[_Marked]) -> Side:
     """Count marked pixels on each side of the head's middle.
 
     The patient's left is where x of the patient frame (LPS) grows; without geometry left is the picture's.
     """
     left = whole = 0
     left_is_beyond = scan.geometry is not None and float(scan.geometry.column_step[0]) > 0
-    for index in np.flatnonzero(mask.any((1, 2))):
-        columns = np.nonzero(_full(mask[index], scan.voxels.shape[1:]))[1]
-        beyond = int((columns > _middle_column(scan, index)).sum())
+    for item in shown:
+        columns = np.nonzero(item.pixels)[1]
+        beyond = int((columns > item.middle).sum())
         left += beyond if left_is_beyond else len(columns) - beyond
         whole += len(columns)
     share = left / whole
     return Side.LEFT if share >= ONE_SIDE else Side.RIGHT if share <= 1 - ONE_SIDE else Side.BOTH
 
 
-def _gray(scan: Scan, mask: NDArray[np.bool_]) -> tuple[float, float]:
+def _gray(scan: Scan, shown: Iterable[_Marked]) -> tuple[float, float]:
     """Return mean voxel values inside the mask and in its mirror image, without what is itself marked or not head."""
     inside, mirrored = [], []
-    for index in np.flatnonzero(mask.any((1, 2))):
-        voxels, marked = scan.voxels[index], _full(mask[index], scan.voxels.shape[1:])
-        gray = slab_gray(scan, Slab(index, index), gray_window(scan))
-        head = _full(head_mask(gray), voxels.shape)
-        row, column = np.nonzero(marked)
-        other = np.rint(2 * _middle_column(scan, index) - column).astype(int)
+    for item in shown:
+        voxels = scan.voxels[item.index]
+        row, column = np.nonzero(item.pixels)
+        other = np.rint(2 * item.middle - column).astype(int)
         fits = (other >= 0) & (other < voxels.shape[1])
+        inside.append(voxels[row, column])
         row, other = row[fits], other[fits]
-        free = head[row, other] & ~marked[row, other]
-        inside.append(voxels[marked])
+        free = item.head[row, other] & ~item.pixels[row, other]
         mirrored.append(voxels[row[free], other[free]])
     return _mean(inside), _mean(mirrored)
 
