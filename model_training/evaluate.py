@@ -19,8 +19,9 @@ from strokeapp.errors import ManifestError, StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, slice_input
 from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, slab_gray
+from strokeapp.inference.engine import reading_network
 from strokeapp.inference.slices import SliceOutputs, heard_logits, run_slices, slice_probabilities
-from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, find, load_network
+from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose, find
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.performance.summary import summarize, to_records
 from strokeapp.reading import load, open_inputs
@@ -143,7 +144,7 @@ def _chunk(rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: 
         groups.setdefault(card.name, []).append((row, item, image.gray.shape))
     for name, members in groups.items():
         card = cards[name]
-        outputs = run_slices(load_network(card), [item for _, item, _ in members], card.modality)
+        outputs = run_slices(reading_network(card), [item for _, item, _ in members], card.modality)
         logits[[row.Index for row, _, _ in members]] = outputs.logits
         _fill(result, members, outputs, card, base)
     return failures

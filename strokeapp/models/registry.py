@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ from strokeapp.types import Finding, Modality, Sequence
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 CARD, WEIGHTS, PREDICTIONS = "card.json", "weights.safetensors", "predictions.csv"
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def load_network(card: Card) -> SliceNetwork:
     path = card.folder / WEIGHTS
     if not path.is_file():
         raise WeightsMissingError(f"The weights of {card.name} are not installed; without them there is no reading.")
-    return _load(card.folder, card.weights_hash, path.stat().st_mtime_ns)
+    with _LOADING:  # two sessions that come at once share one copy
+        return _load(card.folder, card.weights_hash, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,9 @@ import torch
 from factories_models import card_values, install_network, random_network
 
 from strokeapp.errors import ModelError, WeightsHashError, WeightsMissingError
+from strokeapp.models import registry
 from strokeapp.models.registry import CARD, WEIGHTS, choose, find, installed, load_network, read_card, sha256
+from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Modality, Sequence
 
 
@@ -36,6 +41,25 @@ def test_loaded_network_is_the_stored_one_and_frozen(card):
     assert not any(module.training for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert load_network(card) is network
+
+
+def test_sessions_that_load_at_once_share_one_copy(card, monkeypatch):
+    made, sessions = [], 6
+    gate = threading.Barrier(sessions)
+
+    def counted(**settings):
+        made.append(settings)
+        time.sleep(0.05)  # long enough for the others to come in
+        return SliceNetwork(**settings)
+
+    def session(_number):
+        gate.wait(timeout=60)
+        return load_network(card)
+
+    monkeypatch.setattr(registry, "SliceNetwork", counted)
+    with ThreadPoolExecutor(sessions) as pool:
+        networks = list(pool.map(session, range(sessions)))
+    assert len(made) == 1 and all(network is networks[0] for network in networks)
 
 
 def test_changed_weights_are_refused(card):
