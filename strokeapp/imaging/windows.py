@@ -111,12 +111,19 @@ def mr_presets(volume: NDArray) -> tuple[WindowPreset, ...]:
 
     Args:
         volume: Any shape, arbitrary units.
+
+    Returns:
+        The first of every group that coincides, as all do over a constant volume.
     """
-    return (
+    found = (
         percentile_window(volume),
         percentile_window(volume, 0, 100, name="Soft"),
         percentile_window(volume, 1, 97, name="Bright"),
     )
+    distinct: dict[tuple[float, float], WindowPreset] = {}
+    for preset in found:
+        distinct.setdefault((preset.width, preset.level), preset)
+    return tuple(distinct.values())
 
 
 def presets_for(scan: Scan) -> tuple[WindowPreset, ...]:

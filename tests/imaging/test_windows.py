@@ -58,6 +58,14 @@ def test_soft_mr_window_saturates_nothing():
     assert soft.low <= volume.min() + 1e-3 and soft.high >= volume.max() - 1e-3
 
 
+def test_mr_windows_that_coincide_are_one():
+    assert [preset.name for preset in mr_presets(np.full((2, 4, 4), 7.0))] == ["Auto"]
+    values = np.repeat(np.float32([0, 100]), 500)  # every percentile asked for is 0 or 100
+    assert [preset.name for preset in mr_presets(values)] == ["Auto"]
+    spread = np.random.default_rng(0).gamma(2, 100, 4000)
+    assert [preset.name for preset in mr_presets(spread)] == ["Auto", "Soft", "Bright"]
+
+
 def test_presets_follow_units():
     scan = head_scan(slices=1)
     assert presets_for(scan) == CT_PRESETS
