@@ -24,6 +24,7 @@ from model_training.recipe import Recipe
 from model_training.runs import earlier_training
 from model_training.sources import SOURCES, TERMS
 from strokeapp import __version__
+from strokeapp.inference.explanation.measured import measured
 from strokeapp.inference.slices import sigmoid
 from strokeapp.models.backbones import LITE0
 from strokeapp.models.layers import count_layers
@@ -149,8 +150,9 @@ def _license(sources: Sequence[Mapping[str, Any]], recipe: Recipe) -> str:
 def complete_card(folder: Path, *, manifest: Path | None = None, n: int = RESAMPLES) -> Card:
     """Add to a network's card what its stored predictions and files tell, and return it.
 
-    Writes calibration errors, subgroups, failure gallery, layer counts, experiments, limits, intended use and the
-    CLAIM checklist; what the run itself recorded stays as it is. May be repeated.
+    Writes calibration errors, subgroups, failure gallery, layer counts, experiments, what was measured of its
+    explanations, limits, intended use and the CLAIM checklist; what the run itself recorded stays as it is. May be
+    repeated.
 
     Args:
         folder: Of the network: card, weights, predictions, and ``experiments.json`` where there is one.
@@ -168,11 +170,24 @@ def complete_card(folder: Path, *, manifest: Path | None = None, n: int = RESAMP
     raw["network"] = {**raw["network"], "convolutional_layers": layers.convolutional}
     raw["intended_use"], raw["limits"] = dict(INTENDED_USE), limits_of(raw["sequences"])
     raw |= measured_parts(card, table, n=n)
-    raw["experiments"] = read_experiments(folder)
+    raw["experiments"], raw["explanations"] = read_experiments(folder), explained(card)
     raw["claim"] = claim_items(raw)
     text = json.dumps(raw, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
     return read_card(folder)
+
+
+def explained(card: Card) -> dict[str, Any] | None:
+    """Return how often the default explanation points into known lesions, per finding; None where it is not measured.
+
+    Raises:
+        ModelError: The figures of the explanations cannot be read.
+    """
+    figures = measured(card.folder)
+    if figures is None:
+        return None
+    hits = {f.value: figures.sentence(figures.default, f) for f in card.findings}
+    return {"version": figures.version, "default": figures.default, "hits": hits}
 
 
 def measured_parts(card: Card, table: pd.DataFrame, *, n: int = RESAMPLES) -> dict[str, Any]:

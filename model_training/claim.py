@@ -171,6 +171,17 @@ def _selection(training: Mapping[str, Any]) -> str:
     return "The average of the weights at the end of training; the recipe itself was chosen by out-of-fold figures."
 
 
+def _explained(raw: Mapping[str, Any]) -> Answer:
+    found = raw.get("explanations")
+    if not found:
+        return Status.PARTLY, "The app's explanations and lesion maps were not measured; Dice of the maps: card."
+    sentences = " ".join(f"{name}: {text}" for name, text in found["hits"].items())
+    where = f"Page Explanations: hits, overlap, and tests with shuffled weights and labels. {sentences}"
+    if found["version"] != raw["version"]:
+        return Status.PARTLY, f"{where} Measured on version {found['version']}."
+    return Status.ANSWERED, where
+
+
 def _evaluation(raw: Mapping[str, Any]) -> dict[int, Answer]:
     external = raw["training"].get("external_images", 0)
     experiments = raw.get("experiments")
@@ -182,7 +193,7 @@ def _evaluation(raw: Mapping[str, Any]) -> dict[int, Answer]:
             "Card, subgroups" + (" and experiments." if experiments else "."),
             "The card holds neither subgroups nor experiments.",
         ),
-        31: (Status.PARTLY, "The app's explanations and lesion maps; Dice of the maps stands in the card."),
+        31: _explained(raw),
         32: _yes("Report: figures per dataset, out of fold."),
         33: _if(external, f"{external} images of a source never learnt from.", "Every source was learnt from."),
         34: (Status.NOT_APPLICABLE, "Not a clinical trial."),

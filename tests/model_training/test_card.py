@@ -230,6 +230,18 @@ def test_the_checklist_admits_what_the_card_lacks(done) -> None:
     assert {row["number"]: row["status"] for row in done.raw["claim"]}[33] == Status.ANSWERED
 
 
+def test_measured_explanations_answer_their_item_for_the_version_they_were_measured_on(done) -> None:
+    def item(**changes) -> dict:
+        return claim_items({**done.raw, **changes})[30]
+
+    found = {"version": done.version, "default": "grad_cam", "hits": {"ischemic": "Points into the lesion in 9 of 10."}}
+    assert done.raw["explanations"] is None and item()["status"] == Status.PARTLY
+    answered = item(explanations=found)
+    assert answered["status"] == Status.ANSWERED and "9 of 10" in answered["where"]
+    older = item(explanations={**found, "version": "0.0.0"})
+    assert older["status"] == Status.PARTLY and "version 0.0.0" in older["where"]
+
+
 def test_limits_differ_by_sequence() -> None:
     texts = {name: set(limits_of([name])) for name in ("NCCT", "DWI", "FLAIR", "SWI")}
     common = set.intersection(*texts.values())
