@@ -89,11 +89,12 @@ def read_loaded(
         return Outcome(series, scan, abstained=abstained)
     try:
         examination = examine(scan)
-        scan = examination.scan
+        scan, examined = examination.scan, time.perf_counter() - begun
         options = {"examined": True} | ({} if folder is None else {"folder": folder})
         result = examination.abstention or read_scan(scan, progress=progress, **options)
     except StrokeAppError as error:
         return Outcome(series, scan, error=Problem.from_error(series.source, error))
     if isinstance(result, Abstention):
         return Outcome(series, scan, abstained=result, seconds={"total": time.perf_counter() - begun})
-    return Outcome(series, scan, reading=result, seconds=dict(result.seconds))
+    spent = dict(result.seconds)
+    return Outcome(series, scan, reading=result, seconds={**spent, "check": examined + spent.get("check", 0.0)})
