@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.scan_input import ScanInput, scan_input
 from strokeapp.inference.engine import reading_network
+from strokeapp.inference.extent import everywhere
 from strokeapp.inference.familiarity import judge, load_familiarity
 from strokeapp.inference.pooling import study_logit
 from strokeapp.inference.slices import SliceOutputs, calibrated, heard_logits, run_slices, sigmoid, slice_probabilities
@@ -89,11 +90,20 @@ def read_scan(
     unlike = judge(load_familiarity(card.folder), outputs.embedding[legible])
     if unlike is not None:
         return unlike
+    seen = np.flatnonzero(legible)
+    places = _places_mm(scan, prepared, seen)
+    logits = heard_logits(outputs.logits[seen], card, seen, places_mm=places)
+    found = slice_probabilities(logits, card)
+    doubted = everywhere(found, {finding: card.findings[finding].threshold for finding in found}, places)
+    if doubted is not None:
+        return doubted
     maps = lesion_maps(scan, prepared, outputs, card, legible=legible)
     report(1.0, "Done")
     seconds = {"check": checked - begun, "prepare": ready - checked, "network": read - ready}
     seconds |= {"maps": time.perf_counter() - read, "total": time.perf_counter() - begun}
-    return _assemble(scan, card, prepared, outputs, maps, seconds, legible)
+    slices = _per_slice(prepared, seen, found, len(scan.voxels))
+    findings = {finding: _study(logits, finding, card) for finding in card.findings}
+    return Reading(card.name, card.version, findings, slices, maps, seconds)
 
 
 def _places_mm(scan: Scan, prepared: ScanInput, seen: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -104,28 +114,19 @@ def _places_mm(scan: Scan, prepared: ScanInput, seen: NDArray[np.int64]) -> NDAr
     return np.array([(positions[slab.first] + positions[slab.last]) / 2 for slab in prepared.slabs])[seen]
 
 
-def _assemble(
-    scan: Scan,
-    card: Card,
-    prepared: ScanInput,
-    outputs: SliceOutputs,
-    maps: Mapping[Finding, NDArray[np.uint8]],
-    seconds: Mapping[str, float],
-    legible: NDArray[np.bool_],
-) -> Reading:
-    seen = np.flatnonzero(legible)
-    logits, per_slab = heard_logits(outputs.logits[seen], card, seen, places_mm=_places_mm(scan, prepared, seen)), {}
-    for finding, values in slice_probabilities(logits, card).items():
-        per_slab[finding] = np.full(len(legible), np.nan)
-        per_slab[finding][seen] = values
+def _per_slice(
+    prepared: ScanInput, seen: NDArray[np.int64], found: Mapping[Finding, NDArray[np.float64]], count: int
+) -> tuple[SliceReading, ...]:
+    """Return what each of ``count`` slices reads: that of its slab, None where the slab was not read."""
     slab_of = np.repeat(np.arange(len(prepared.slabs)), [s.last - s.first + 1 for s in prepared.slabs])
-    per_slice = {finding: values[slab_of] for finding, values in per_slab.items()}
-    slices = tuple(
-        SliceReading(index, *(_at(per_slice.get(finding), index) for finding in FINDINGS))
-        for index in range(len(scan.voxels))
+    per_slice = {}
+    for finding, values in found.items():
+        per_slab = np.full(len(prepared.slabs), np.nan)
+        per_slab[seen] = values
+        per_slice[finding] = per_slab[slab_of]
+    return tuple(
+        SliceReading(index, *(_at(per_slice.get(finding), index) for finding in FINDINGS)) for index in range(count)
     )
-    findings = {finding: _study(logits, finding, card) for finding in card.findings}
-    return Reading(card.name, card.version, findings, slices, maps, seconds)
 
 
 def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
