@@ -43,6 +43,8 @@ BY_SEQUENCE = {
         "removed and at one millimeter a pixel; a clinical series has its skull and its own resolution.",
         "A large infarct in a narrow window, white without any contrast in it, is often mapped in parts only: its "
         "volume is then far too small.",
+        "A head under a surface coil, bright near the coil on every slice, can be taken for an infarct; only where "
+        "nearly all slices of a whole head are marked is the reading withheld.",
         "Only the high b-value image is read; the ADC map is not, so T2 shine-through is not told apart.",
     ),
     "FLAIR": (
