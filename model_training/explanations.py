@@ -37,6 +37,7 @@ from strokeapp.inference.explanation.target import channel, pieces
 from strokeapp.inference.slices import calibrated
 from strokeapp.models.registry import Card
 from strokeapp.models.slice_network import SliceNetwork
+from strokeapp.performance.intervals import wilson
 from strokeapp.performance.saliency import TOLERANCE_PX
 from strokeapp.types import Finding
 
@@ -245,6 +246,8 @@ def measure(
     work = Measurement(FoldNetworks(run, recipe), Kept(run), samples, limit, costly_limit, Clock(0), tell)
     chosen = [method_of(name) for name in methods or (LESION_MAP.name, *METHODS)]
     report = known or _empty_report(work)
+    asked = report["protocol"]["images_per_finding"]
+    asked["cheap"] = max(asked["cheap"], work.limit)
     if not report["layers"]:
         report["layers"] = _layers(work)
     work.clock = Clock(sum(_missing_passes(work, method, sample) for method in chosen for sample in samples))
@@ -311,7 +314,8 @@ def _add(report: dict[str, Any], work: Measurement, method: Method, *, card: Car
         ends = [abs(row["rank_correlation"]) for row in stages if row["stage"] in DECIDES]
         report["randomization"][method.name] = {"passed": bool(ends) and max(ends) <= MAX_AGREEMENT, "stages": stages}
     rows = [_counted(work, item["row"], sample, card) for item, sample in zip(found, samples, strict=True)]
-    report["rows"] = [row for row in report["rows"] if row["method"] != method.name] + rows
+    others, order = [row for row in report["rows"] if row["method"] != method.name], [LESION_MAP.name, *METHODS]
+    report["rows"] = sorted([*others, *rows], key=lambda row: order.index(row["method"]))
 
 
 def _counted(work: Measurement, row: dict[str, Any], sample: Sample, card: Card | None) -> dict[str, Any]:
@@ -340,11 +344,15 @@ def _logits(work: Measurement, sample: Sample) -> NDArray[np.float64]:
 
 
 def _default(report: dict[str, Any]) -> str:
-    """Return the method that passed and points best, by its mean over findings on the images all have in common."""
+    """Return the method that passed and points best: by the lower end of its hit rate's interval, mean over findings.
+
+    The lower end (Wilson, 95 %), so that a method measured on few images does not win by a lucky one.
+    """
     rates: dict[str, list[float]] = {}
     for row in report["rows"]:
         if report["randomization"].get(row["method"], {}).get("passed"):
-            rates.setdefault(row["method"], []).append(row["common_hit_rate"] + 1e-3 * row["energy_inside"])
+            sure = wilson(row["hits"], row["images"]).low
+            rates.setdefault(row["method"], []).append(sure + 1e-3 * row["energy_inside"])
     return max(rates, key=lambda name: float(np.mean(rates[name])), default="")
 
 

@@ -15,7 +15,7 @@ from factories_training import toy_recipe, toy_store, toy_table
 from model_training.explanation_figures import mean_interval
 from model_training.explanation_report import run as run_command
 from model_training.explanation_report import write_report
-from model_training.explanations import FoldNetworks, draw_sample, measure, out_of_fold
+from model_training.explanations import FoldNetworks, _default, draw_sample, measure, out_of_fold
 from strokeapp.errors import RecipeError
 from strokeapp.inference.explanation.measured import measured
 from strokeapp.types import Finding
@@ -91,10 +91,27 @@ def test_one_method_is_measured_again_and_what_is_known_of_others_is_kept(run, t
     run_command(run, out, ("LayerGradCam",), limits=(3, 2))
     path = run_command(run, out, ("LesionMap",), limits=(2, 2))
     rows = json.loads(path.read_text())["rows"]
-    assert [(row["method"], row["images"]) for row in rows] == [("LayerGradCam", 3), ("LesionMap", 2)]
+    assert [(row["method"], row["images"]) for row in rows] == [("LesionMap", 2), ("LayerGradCam", 3)]
     path.write_text(path.read_text().replace('"version": "0.0.1"', '"version": "9"'))
     with pytest.raises(RecipeError, match="toy_ct 9"):
         run_command(run, out, ("LesionMap",), limits=(2, 2))
+
+
+def test_the_default_points_best_for_sure_and_passed():
+    def row(method: str, hits: int, images: int, inside: float) -> dict:
+        return {"method": method, "finding": "ischemic", "hits": hits, "images": images, "energy_inside": inside}
+
+    rows = [row("Lucky", 4, 5, 0.9), row("Sure", 45, 60, 0.2), row("Tighter", 45, 60, 0.4), row("Failed", 60, 60, 0.9)]
+    passed = {row["method"]: {"passed": row["method"] != "Failed"} for row in rows}
+    assert _default({"rows": rows, "randomization": passed}) == "Tighter", "4 of 5 are less sure than 45 of 60"
+    assert _default({"rows": rows, "randomization": {}}) == ""
+
+
+def test_more_images_are_told_where_they_are_asked_for(run, tmp_path):
+    out = tmp_path / "figures"
+    for limit, told in ((2, 2), (3, 3), (1, 3)):
+        path = run_command(run, out, ("LesionMap",), limits=(limit, 2))
+        assert json.loads(path.read_text())["protocol"]["images_per_finding"]["cheap"] == told
 
 
 def test_an_unfinished_run_is_refused(run, tmp_path):
