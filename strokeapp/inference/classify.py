@@ -94,7 +94,8 @@ def read_scan(
     places = _places_mm(scan, prepared, seen)
     logits = heard_logits(outputs.logits[seen], card, seen, places_mm=places)
     found = slice_probabilities(logits, card)
-    doubted = everywhere(found, {finding: card.findings[finding].threshold for finding in found}, places)
+    sure = {finding: card.findings[finding].operating_points["high_specificity"] for finding in found}
+    doubted = everywhere(found, sure, places)
     if doubted is not None:
         return doubted
     maps = lesion_maps(scan, prepared, outputs, card, legible=legible)
