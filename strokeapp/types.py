@@ -6,6 +6,7 @@ back, z to the head. Arrays of voxels are indexed (slice, row, column).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -115,8 +116,9 @@ class Geometry:
     @property
     def normal(self) -> NDArray[np.float64]:
         """Return the unit normal of the slice plane, column direction × row direction."""
-        cross = np.cross(self.column_step, self.row_step)
-        return cross / np.linalg.norm(cross)
+        (a, b, c), (d, e, f) = self.column_step.tolist(), self.row_step.tolist()
+        cross = np.array([b * f - c * e, c * d - a * f, a * e - b * d])  # np.cross takes ten times as long
+        return cross / math.sqrt(cross @ cross)
 
     @property
     def positions_mm(self) -> NDArray[np.float64]:

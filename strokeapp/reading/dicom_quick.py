@@ -26,7 +26,7 @@ from strokeapp.reading.dicom_groups import Groups
 from strokeapp.reading.dicom_headers import PARSE_ERRORS, expected_bytes, facts_of, read_header, value_of
 from strokeapp.reading.dicom_native import NativePixels
 from strokeapp.reading.dicom_numbers import decimal, integer, position, time_text, uid_text
-from strokeapp.reading.dicom_scan import PIXELS, UNDEFINED_LENGTH, Scanned, Unusual, scan
+from strokeapp.reading.dicom_scan import PIXELS, UNDEFINED_LENGTH, Scanned, Scanner, Unusual
 from strokeapp.reading.siemens import is_mosaic
 
 INSTANCE, ACQUIRED, CONTENT, TRIGGER, NUMBER, POSITION, PER_FRAME = (
@@ -74,6 +74,7 @@ class HeaderReader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, str, bool], _Known | None] = {}
+        self._scanner = Scanner(SHARED, APART)
 
     def read(self, path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
         """Return what ``read_header`` returns for the file; errors are its errors."""
@@ -84,7 +85,7 @@ class HeaderReader:
             return read_header(path, label, max_bytes=max_bytes)
 
     def _quick(self, path: Path, label: str) -> FileFacts:
-        found = scan(path, SHARED, APART)
+        found = self._scanner.scan(path)
         if PER_FRAME in found.values:
             return _enhanced(found, path, label)
         key = (found.kept, found.syntax, found.encapsulated)

@@ -15,6 +15,8 @@ from struct import Struct, error
 
 from pydicom.uid import AllTransferSyntaxes, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from strokeapp.reading.dicom_layout import Element, Layout
+
 CHUNK = 8192
 """Bytes read at a time: most headers fit."""
 MOST_BYTES = 64 * 2**20
@@ -51,6 +53,7 @@ class Scanned:
         length: Its bytes; up to the end of its last delimiter where it is encapsulated.
         encapsulated: Whether the pixels are in fragments.
         fragments: Their number, the offset table not counted; 0 where pixels are not encapsulated.
+        stated: Length of the pixel data as its header gives it.
     """
 
     syntax: str
@@ -61,27 +64,59 @@ class Scanned:
     length: int
     encapsulated: bool
     fragments: int = 0
+    stated: int = 0
 
 
-def scan(path: Path, kept: frozenset[int], apart: Mapping[int, bytes]) -> Scanned:
-    """Read the header of a file up to its pixels.
+class Scanner:
+    """Read headers up to their pixels, remembering how the last one was laid out.
 
     Args:
-        path: DICOM file.
         kept: Tags whose elements are picked as they are written.
         apart: Tag to value representation of elements whose values are picked one by one.
-
-    Raises:
-        Unusual: The file is not a plain one, whether damaged or not.
-        OSError: It cannot be read.
     """
-    file = os.open(path, os.O_RDONLY)
-    try:
-        return _Scan(file, kept, apart).run()
-    except error as reason:
-        raise Unusual from reason
-    finally:
-        os.close(file)
+
+    def __init__(self, kept: frozenset[int], apart: Mapping[int, bytes]) -> None:
+        self._kept, self._apart = kept, apart
+        self._layout, self._last = Layout(apart), None
+
+    def scan(self, path: Path) -> Scanned:
+        """Read the header of a file.
+
+        Args:
+            path: DICOM file.
+
+        Raises:
+            Unusual: The file is not a plain one, whether damaged or not.
+            OSError: It cannot be read.
+        """
+        file = os.open(path, os.O_RDONLY)
+        try:
+            walk = _Scan(file, self._kept, self._apart)
+            return self._followed(walk) or self._walked(walk)
+        except error as reason:
+            raise Unusual from reason
+        finally:
+            os.close(file)
+
+    def _followed(self, walk: _Scan) -> Scanned | None:
+        """Return what walking would, where the header is laid out as the last one that was walked."""
+        last = self._last
+        if last is None:
+            return None
+        try:
+            found = self._layout.follow(walk.head)
+        except error:
+            return None
+        if found is None:
+            return None
+        return walk.ended(last.syntax, last.implicit, last.kept, found[1], found[0], last.stated)
+
+    def _walked(self, walk: _Scan) -> Scanned:
+        found = walk.run()
+        if walk.elements:
+            self._layout.learn(walk.head, walk.elements, implicit=found.implicit)
+            self._last = found
+        return found
 
 
 class _Scan:
@@ -91,6 +126,9 @@ class _Scan:
         self._file, self._kept, self._apart = file, kept, apart
         self._size = os.fstat(file).st_size
         self._buffer, self._base = os.pread(file, CHUNK, 0), 0
+        self.head = self._buffer
+        self.elements: list[Element] = []
+        """All up to the pixels, where they lie in ``head`` and state their lengths; otherwise none."""
 
     def run(self) -> Scanned:
         if self._buffer[128:132] != b"DICM":
@@ -102,14 +140,19 @@ class _Scan:
         found: list[bytes] = []
         values: dict[int, bytes] = {}
         at, length = self._elements(at, implicit, found, values)
-        offset = self._base + at
-        fragments = 0
-        if length == UNDEFINED_LENGTH:
+        return self.ended(syntax, implicit, b"".join(found), values, self._base + at, length)
+
+    def ended(
+        self, syntax: str, implicit: bool, kept: bytes, values: Mapping[int, bytes], offset: int, stated: int
+    ) -> Scanned:
+        """Look at the pixels and what lies behind them; ``stated`` is the length their header gives."""
+        fragments, length = 0, stated
+        if stated == UNDEFINED_LENGTH:
             fragments, length = self._fragments(offset)
         if (fragments > 0) != (syntax in ENCAPSULATED):
             raise Unusual
         self._check_end(offset + length, implicit)
-        return Scanned(syntax, implicit, b"".join(found), values, offset, length, fragments > 0, fragments)
+        return Scanned(syntax, implicit, kept, values, offset, length, fragments > 0, fragments, stated)
 
     def _meta(self) -> tuple[str, int]:
         """Return the transfer syntax and where the data set begins; the group must lie in the first chunk."""
@@ -118,6 +161,7 @@ class _Scan:
             tag, _, start, length = _header(buffer, at, False)
             if tag == SYNTAX:
                 syntax = buffer[start : start + length].rstrip(b"\0").decode("latin-1")
+            self.elements.append(Element(tag, at, start, start + length, tag == SYNTAX))
             at = start + length
         if at >= len(buffer) or _IMPLICIT(buffer, at)[0] < 8:
             raise Unusual
@@ -126,6 +170,7 @@ class _Scan:
     def _elements(self, at: int, implicit: bool, found: list[bytes], values: dict[int, bytes]) -> tuple[int, int]:
         """Pick elements from ``at`` on; return where the value of the pixel data begins, and its length."""
         kept, apart, buffer, last = self._kept, self._apart, self._buffer, 0
+        elements, whole = self.elements, True
         if implicit and buffer[at + 4 : at + 6].isupper():
             raise Unusual  # value representations where the transfer syntax says there are none
         while True:
@@ -147,9 +192,16 @@ class _Scan:
                 if representation not in (b"", apart[tag]):
                     raise Unusual
                 values[tag] = buffer[at + head : end]
+            whole = whole and length != UNDEFINED_LENGTH and self._base == 0
+            if whole:
+                elements.append(Element(tag, at, at + head, end, tag in kept))
             at = end
         if tag != PIXELS or representation not in (b"", b"OW", b"OB"):
             raise Unusual
+        if whole and self._base == 0:
+            elements.append(Element(tag, at, start, start, True))
+        else:
+            elements.clear()
         return start, length
 
     def _value(self, at: int, end: int) -> tuple[int, int]:

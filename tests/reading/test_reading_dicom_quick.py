@@ -18,8 +18,9 @@ from pydicom.uid import ImplicitVRLittleEndian
 from factories import make_ct_series, make_enhanced_mr, make_mr_series, noise, slice_geometry
 from strokeapp.errors import StrokeAppError
 from strokeapp.reading.dicom_headers import PARSE_ERRORS, read_header
-from strokeapp.reading.dicom_quick import HeaderReader
-from strokeapp.reading.dicom_scan import CHUNK, Unusual, scan
+from strokeapp.reading.dicom_layout import Layout
+from strokeapp.reading.dicom_quick import APART, SHARED, HeaderReader
+from strokeapp.reading.dicom_scan import CHUNK, Scanner, Unusual
 from tools.fuzz.mutations import mutate
 
 
@@ -169,6 +170,55 @@ def test_damaged_headers_read_the_same_or_are_left_to_pydicom(tmp_path):
     assert short > 5
 
 
+def scanned(scanner, path):
+    try:
+        return scanner.scan(path)
+    except Unusual:
+        return None
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_header_laid_out_as_the_one_before_reads_as_if_it_were_the_first(tmp_path, implicit, monkeypatch):
+    chance, remembering = random.Random(5), Scanner(SHARED, APART)
+    followed = []
+    follow = Layout.follow
+    monkeypatch.setattr(Layout, "follow", lambda self, buffer: followed.append(follow(self, buffer)) or followed[-1])
+    for number in range(60):
+
+        def change(dataset, number=number):
+            dataset.SOPInstanceUID = f"1.2.3.{10 ** chance.randrange(6)}"
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            dataset.InstanceNumber = 10 ** chance.randrange(4)
+            dataset.ImagePositionPatient = [chance.choice([-120, -7.25]), 1, number * chance.choice([1, 2.5])]
+            dataset.ImageComments = "x" * chance.randrange(0, 30, 2)
+            dataset.add_new(0x00091001, "UN", bytes(chance.choice([4, 4, 4, 8])))
+            if number % 10 == 9:
+                dataset.PatientName, dataset.RescaleIntercept = "Another^Name", -number
+            if number % 20 == 7:
+                del dataset.ImageComments
+
+        path = written(tmp_path / "one.dcm", change, implicit=implicit)
+        fresh = Scanner(SHARED, APART).scan(path)
+        assert remembering.scan(path) == fresh
+    assert sum(found is not None for found in followed) > 30
+
+
+def test_damage_is_seen_behind_a_header_laid_out_as_the_one_before(tmp_path):
+    chance, remembering = random.Random(3), Scanner(SHARED, APART)
+    raw, path = written(tmp_path / "ct.dcm").read_bytes(), tmp_path / "damaged.dcm"
+    header, same = raw.index(struct.pack("<HH2s", 0x7FE0, 0x0010, b"OW")) + 12, 0
+    for _ in range(600):
+        path.write_bytes(raw)
+        assert scanned(remembering, path) is not None
+        changed = bytearray(raw)
+        changed[chance.randrange(128, header)] ^= 1 << chance.randrange(8)
+        path.write_bytes(changed)
+        found = scanned(remembering, path)
+        assert found == scanned(Scanner(SHARED, APART), path)
+        same += found is not None
+    assert 100 < same < 600
+
+
 def test_fragments_are_counted_and_measured(tmp_path):
     frames = [bytes([number]) * (10 + 2 * number) for number in range(4)]
 
@@ -177,7 +227,7 @@ def test_fragments_are_counted_and_measured(tmp_path):
         dataset.PixelData = encapsulate(frames)
 
     path = written(tmp_path / "frames.dcm", compress, source="MR_small_RLE.dcm")
-    found = scan(path, frozenset(), {})
+    found = Scanner(frozenset(), {}).scan(path)
     assert found.encapsulated and found.fragments == 4
     value = path.read_bytes()[found.offset : found.offset + found.length]
     assert value[:4] == b"\xfe\xff\x00\xe0" and value[-8:] == b"\xfe\xff\xdd\xe0\0\0\0\0"
@@ -185,6 +235,6 @@ def test_fragments_are_counted_and_measured(tmp_path):
 
 def test_pixels_are_where_the_scan_says(tmp_path):
     path = written(tmp_path / "ct.dcm", implicit=True)
-    dataset, found = pydicom.dcmread(path), scan(path, frozenset(), {})
+    dataset, found = pydicom.dcmread(path), Scanner(frozenset(), {}).scan(path)
     stored = np.frombuffer(path.read_bytes()[found.offset : found.offset + found.length], "<i2")
     np.testing.assert_array_equal(stored.reshape(128, 128), dataset.pixel_array)
