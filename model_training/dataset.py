@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ class BatchSource:
             Finding.HEMORRHAGIC: augmentation.bleed_transplant,
         }
         self.transplants = {
-            finding: (chance, cut_donors(self.store, self.rows, finding))
+            finding: (chance, cut_donors(self.store, self.rows, finding, self.recipe.modality))
             for finding, chance in wanted.items()
             if chance > 0
         }
@@ -164,8 +165,7 @@ class BatchSource:
                 yield Finding.HEMORRHAGIC, chance, draw
         for finding, (chance, donors) in self.transplants.items():
             if donors:
-                yield finding, chance, lambda gray, rng, donors=donors: lay_in(gray, self._pick(donors, rng), rng)
+                yield finding, chance, partial(self._lay_in, donors)
 
-    @staticmethod
-    def _pick(donors: list[Donor], rng: np.random.Generator) -> Donor:
-        return donors[int(rng.integers(len(donors)))]
+    def _lay_in(self, donors: list[Donor], gray, rng: np.random.Generator):
+        return lay_in(gray, donors[int(rng.integers(len(donors)))], rng, self.recipe.modality)

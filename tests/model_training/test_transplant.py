@@ -9,8 +9,8 @@ from factories_training import toy_store, toy_table
 from scipy import ndimage
 
 from model_training.transplant import TISSUE, cut_donor, cut_donors, lay_in
-from strokeapp.imaging.normalize import BRAIN_GRAY
-from strokeapp.types import Finding
+from strokeapp.imaging.normalize import BRAIN_GRAY, MR_MEDIAN
+from strokeapp.types import Finding, Modality
 
 SHAPE = (96, 96)
 MASK = ellipse(SHAPE, (50, 60), (10, 8))
@@ -70,7 +70,8 @@ def test_csf_and_bone_take_no_lesion(seed):
         pytest.skip("this seed finds too little tissue")
     result, laid = placed
     smooth = ndimage.uniform_filter(recipient, 3)
-    assert ((smooth[laid] > TISSUE[0]) & (smooth[laid] < TISSUE[1])).all()
+    low, high = TISSUE[Modality.CT]
+    assert ((smooth[laid] > low) & (smooth[laid] < high)).all()
     for region in (csf, bone):
         assert not (laid & ndimage.binary_erosion(region)).any()
         deep = ndimage.binary_erosion(region, iterations=3)  # the edge is feathered, or a seam would show
@@ -94,3 +95,25 @@ def test_donors_come_from_the_given_rows_only():
         np.testing.assert_array_equal(one.mask, store.masks[row, 1])
     assert cut_donors(store, np.array([0, 1]), Finding.ISCHEMIC) == []
     assert cut_donors(store, np.arange(16), Finding.HEMORRHAGIC) == []
+
+
+@pytest.mark.parametrize("change", [0.3, -0.3])
+def test_on_mr_an_infarct_is_bright(change):
+    gray = plain(MR_MEDIAN)
+    gray[MASK] += change
+    cut = cut_donor(gray, MASK, Finding.ISCHEMIC, Modality.MR)
+    assert (cut is None) == (change < 0)
+    if cut is None:
+        return
+    recipient = plain(MR_MEDIAN)
+    recipient[ellipse(SHAPE, (45, 52), (9, 5))] = 0.05
+    result, laid = lay_in(recipient, cut, np.random.default_rng(0), Modality.MR)
+    core = ndimage.binary_erosion(laid, iterations=3)
+    assert 0.5 * change < (result - recipient)[core].mean() < 1.25 * change
+    assert not (laid & (ndimage.uniform_filter(recipient, 3) < 0.2)).any()
+
+
+def test_an_infarct_that_flair_hardly_shows_is_no_donor():
+    gray = plain(MR_MEDIAN)
+    gray[MASK] += 0.03
+    assert cut_donor(gray, MASK, Finding.ISCHEMIC, Modality.MR) is None
