@@ -52,7 +52,7 @@ REFUSALS = {
     "modality": "This is neither a CT nor an MR image.",
     "eight_bit": "This CT was saved with 8 bits, which cannot hold Hounsfield units. Give the original series.",
     "missing_rescale": "This CT lacks the tags that turn its values into Hounsfield units. Export it again with them.",
-    "other_quantity": "This CT holds another quantity than Hounsfield units (such as iodine, effective atomic number or "
+    "other_quantity": "This CT holds another quantity than Hounsfield units (iodine, effective atomic number or "
     "electron density). Give the plain CT.",
     "bad_rescale": "The tags that scale the values cannot be right: the rescale slope is zero or no number. "
     "Export the series again.",
