@@ -27,6 +27,8 @@ from strokeapp.types import Geometry, Modality, QualityFlag, Severity
 
 SAME_DIRECTION = 0.01
 """Largest difference of direction cosines within one stack (about half a degree)."""
+MOST_KIN = 64
+"""Stacks of one series that are compared with each other; a series of more is not one that fell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,8 @@ def _with_series_flags(stacks: list[Stack]) -> list[Stack]:
         "they were kept apart. Slices may be missing here."
     )
     parted = QualityFlag("parted_series", Severity.WARNING, message)
-    halves = {id(stack) for group in kin.values() for stack in group if any(_complete(stack, other) for other in group)}
+    small = [group for group in kin.values() if len(group) <= MOST_KIN]
+    halves = {id(stack) for group in small for stack in group if any(_complete(stack, other) for other in group)}
     return [
         replace(
             stack,
