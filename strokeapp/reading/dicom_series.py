@@ -210,32 +210,34 @@ def _geometry(shots: tuple[Shot, ...]) -> Geometry:
 def _with_series_flags(stacks: list[Stack]) -> list[Stack]:
     """Warn where several patients share a series identifier, and where a series fell into parts of one stack."""
     patients: dict[str, set[str]] = defaultdict(set)
-    kin: dict[tuple[object, ...], list[Stack]] = defaultdict(list)
     for stack in stacks:
         if stack.first.series_uid:
             patients[stack.first.series_uid].add(stack.first.patient)
-        if stack.geometry is not None:
-            kin[stack.identity[: stack.identity.index(kind_of(stack.first))]].append(stack)
-    message = "Images of several patients carry the same series identifier; they were kept apart. Check the source."
-    mixed = QualityFlag("mixed_patients", Severity.WARNING, message)
-    message = (
+    mixed = "Images of several patients carry the same series identifier; they were kept apart. Check the source."
+    parted = (
         "Another image type of the same series fills or continues the positions of this one; "
         "they were kept apart. Slices may be missing here."
     )
-    parted = QualityFlag("parted_series", Severity.WARNING, message)
+    halves = _fallen_apart(stacks)
+    result = []
+    for stack in stacks:
+        flags = list(stack.flags)
+        if len(patients[stack.first.series_uid]) > 1:
+            flags.append(QualityFlag("mixed_patients", Severity.WARNING, mixed))
+        if id(stack) in halves:
+            flags.append(QualityFlag("parted_series", Severity.WARNING, parted))
+        result.append(replace(stack, flags=tuple(flags)))
+    return result
+
+
+def _fallen_apart(stacks: list[Stack]) -> set[int]:
+    """Return the ``id`` of stacks that differ from another one in nothing but the image type and complete it."""
+    kin: dict[tuple[object, ...], list[Stack]] = defaultdict(list)
+    for stack in stacks:
+        if stack.geometry is not None:
+            kin[stack.identity[: stack.identity.index(kind_of(stack.first))]].append(stack)
     small = [group for group in kin.values() if len(group) <= MOST_KIN]
-    halves = {id(stack) for group in small for stack in group if any(_complete(stack, other) for other in group)}
-    return [
-        replace(
-            stack,
-            flags=(
-                *stack.flags,
-                *((mixed,) if len(patients[stack.first.series_uid]) > 1 else ()),
-                *((parted,) if id(stack) in halves else ()),
-            ),
-        )
-        for stack in stacks
-    ]
+    return {id(stack) for group in small for stack in group if any(_complete(stack, other) for other in group)}
 
 
 def _complete(one: Stack, other: Stack) -> bool:
