@@ -21,7 +21,9 @@ class Decoder:
         self._dataset = Dataset()
 
     def decode(self, path: Path, index: int) -> NDArray:
-        """Return stored values of one frame, (rows, columns) or (rows, columns, samples); palettes are applied.
+        """Return stored values of one frame, (rows, columns) or (rows, columns, samples), in this machine's byte order.
+
+        Palettes are applied.
 
         Args:
             path: DICOM file with pixels.
@@ -37,7 +39,8 @@ class Decoder:
             image = pixel_array(dataset, index=index)
             if dataset.PhotometricInterpretation == "PALETTE COLOR":
                 image = apply_color_lut(image, dataset)
-        return image
+        # Big-endian files give arrays of swapped bytes, which nothing behind here may reinterpret.
+        return image.astype(image.dtype.newbyteorder("="), copy=False)
 
     def _open(self, path: Path) -> Dataset:
         status = path.stat()

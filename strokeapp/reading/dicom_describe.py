@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from strokeapp.errors import StrokeAppError
 from strokeapp.reading.choice import bone_kernel
 from strokeapp.reading.dicom_facts import FileFacts
-from strokeapp.reading.dicom_pixels import FrameReader, Measure
+from strokeapp.reading.dicom_pixels import Measure
 from strokeapp.reading.dicom_series import Stack, stacks_of
-from strokeapp.reading.geometry import Turn, canonical, quality_flags
+from strokeapp.reading.dicom_values import (
+    Peek,
+    altered,
+    bad_rescale,
+    hounsfield_capture,
+    kinds_of,
+    measure_of,
+    other_bits,
+    other_quantity,
+    peek_at,
+)
+from strokeapp.reading.geometry import Turn, canonical, distance_flags, quality_flags
 from strokeapp.reading.inventory import Refusal, Series, short_key
 from strokeapp.reading.limits import Limits
 from strokeapp.reading.sequence import is_localizer_name, recognize
@@ -21,6 +30,8 @@ from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Sequence, Se
 UNTURNED = Turn(transpose=False, flip_rows=False, flip_columns=False, reverse=False)
 LOCALIZER_GAP_MM = 15.0
 LOCALIZER_SLICES = 5
+UNVIEWABLE = ("no_pixels", "too_large", "mosaic", "undecodable", "bit_layout", "bad_rescale")
+"""Refusals of series that cannot be shown either."""
 LOWEST_DWI_B = 600.0
 """Below this diffusion weighting (s/mm²) an infarct and a bright T2 can hardly be told apart."""
 OTHER_BODY_PARTS = {
@@ -41,6 +52,12 @@ REFUSALS = {
     "modality": "This is neither a CT nor an MR image.",
     "eight_bit": "This CT was saved with 8 bits, which cannot hold Hounsfield units. Give the original series.",
     "missing_rescale": "This CT lacks the tags that turn its values into Hounsfield units. Export it again with them.",
+    "other_quantity": "This CT holds another quantity than Hounsfield units (iodine, effective atomic number or "
+    "electron density). Give the plain CT.",
+    "bad_rescale": "The tags that scale the values cannot be right: the rescale slope is zero or no number. "
+    "Export the series again.",
+    "bit_layout": "The tags contradict each other about the bits that hold the values (high bit and bits stored). "
+    "Export the series again.",
     "constant_image": "Every pixel has the same value: there is nothing in the image.",
     "too_small": "The image has too few rows or columns to be read.",
     "time_series": "This holds many time points of the same slices (perfusion or functional MR), not a single scan.",
@@ -70,21 +87,11 @@ class DicomPlan:
     trace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Peek:
-    """Hold what the middle slice tells before a series is loaded."""
-
-    hounsfield: bool = False
-    constant: bool = False
-    air: bool = False
-    error: str = ""
-
-
 def describe(files: list[FileFacts], limits: Limits, *, each_file: bool = False) -> list[Series]:
     """Return one series per stack of images and one per object without pixels."""
     series = [_without_pixels(group) for group in _pixelless(files, each_file)]
     images = [file for file in files if file.has_pixels]
-    series.extend(_described(stack, limits) for stack in stacks_of(images, each_file=each_file))
+    series.extend(_described(stack, limits) for stack in stacks_of(images, limits, each_file=each_file))
     return series
 
 
@@ -114,17 +121,18 @@ def _described(stack: Stack, limits: Limits) -> Series:
     if geometry is not None:
         turn, geometry, plane = canonical(geometry, rows, columns)
         flags.extend(quality_flags(geometry))
+        flags.extend(distance_flags(geometry, file.slice_distance, file.thickness))
     if turn.transpose:
         rows, columns = columns, rows
     too_large = file.rows * file.columns * len(stack.shots) > limits.voxels
-    peek = Peek() if too_large else _peek(stack)
-    modality = Modality.CT if _hounsfield_capture(file, peek) else file.modality
-    measure = _measure(stack, modality, peek)
+    peek = Peek() if too_large else peek_at(stack)
+    modality = Modality.CT if hounsfield_capture(stack, peek) else file.modality
+    measure = measure_of(stack, modality, peek)
     sequence = _sequence(stack, modality)
     refusal = _why_not(stack, modality, sequence, geometry, peek, limits)
     trace = _is_directional(stack, sequence)
     flags.extend(_tag_flags(stack, modality, measure, peek, trace))
-    viewable = not (refusal and refusal.code in ("no_pixels", "too_large", "mosaic", "undecodable"))
+    viewable = not (refusal and refusal.code in UNVIEWABLE)
     return Series(
         key=short_key(*stack.identity), source=_source([shot.file for shot in stack.shots]), modality=modality,
         sequence=sequence, description=file.description, slices=len(stack.shots), frames=stack.frames,
@@ -147,55 +155,11 @@ def _refusal(code: str) -> Refusal:
     return Refusal(code, REFUSALS[code])
 
 
-def _peek(stack: Stack) -> Peek:
-    """Decode the middle slice; if it is constant, two more, before calling a series constant."""
-    reader, count, images = FrameReader(), len(stack.shots), []
-    try:
-        for number in (count // 2, count // 4, (3 * count) // 4):
-            shot = stack.shots[number]
-            images.append(reader.stored(shot.file, shot.frame))
-            if np.ptp(images[-1]) > 0:
-                break
-    except StrokeAppError as error:
-        return Peek(error=error.detail or error.user_message)
-    constant = all(np.ptp(image) == 0 for image in images)
-    if shot.file.modality is not Modality.CT and not shot.file.secondary_capture:
-        return Peek(constant=constant)  # nobody asks for Hounsfield units
-    last = images[-1] * np.float32(shot.frame.slope) + np.float32(shot.frame.intercept)
-    return Peek(plausible_hounsfield(last), constant, bool((last < -500).mean() > 0.01), "")
-
-
-def plausible_hounsfield(values: NDArray) -> bool:
-    """Tell whether values can be Hounsfield units: a part near air (-1000), bone above 100, nothing impossible.
-
-    Args:
-        values: One slice of a head with some air around it.
-    """
-    air = np.mean((values >= -1100) & (values <= -900))
-    return bool(air > 0.01 and values.min() >= -3100 and 100 < values.max() <= 32767)
-
-
-def _hounsfield_capture(file: FileFacts, peek: Peek) -> bool:
-    """Tell whether a secondary capture holds Hounsfield units without saying so."""
-    return file.secondary_capture and not file.color and file.signed and not file.rescaled and peek.hounsfield
-
-
-def _measure(stack: Stack, modality: Modality, peek: Peek) -> Measure:
-    file = stack.first
-    if file.color or file.bits_allocated <= 8:
-        return Measure.GRAY
-    if modality is Modality.CT and (file.rescaled or peek.hounsfield):
-        return Measure.HU
-    plain = all((shot.frame.slope, shot.frame.intercept) == (1.0, 0.0) for shot in stack.shots)
-    fits = file.bits_allocated == 16 and (file.signed or file.bits_stored <= 15)
-    return Measure.INTEGER if plain and fits else Measure.FLOAT
-
-
 def _sequence(stack: Stack, modality: Modality) -> Sequence:
     file, frame = stack.first, stack.shots[0].frame
     kinds = " ".join(file.image_type[2:]), " ".join(frame.frame_type.split("|")[0].split("\\")[2:])
     sequence = recognize(modality, *kinds, file.description, file.protocol, file.sequence_name, b_value=frame.b_value)
-    if modality is Modality.CT and sequence is Sequence.NCCT and file.contrast:
+    if modality is Modality.CT and sequence is Sequence.NCCT and (file.contrast or other_quantity(stack, modality)):
         return Sequence.UNKNOWN
     keeps = (Sequence.DWI, Sequence.B0, Sequence.ASL, Sequence.PERFUSION, Sequence.ADC)
     return Sequence.TIME_SERIES if stack.frames > 1 and sequence not in keeps else sequence
@@ -206,19 +170,22 @@ def _why_not(
 ) -> Refusal | None:
     """Return the first reason against classifying the series."""
     file = stack.first
-    kinds, b_value = set(file.image_type), stack.shots[0].frame.b_value
+    kinds, b_value = kinds_of(stack), stack.shots[0].frame.b_value
     reasons = {
         "too_large": file.rows * file.columns * len(stack.shots) > limits.voxels,
         "mosaic": "MOSAIC" in kinds and stack.shots[0].frame.tile is None,
+        "bit_layout": other_bits(stack),
         "undecodable": bool(peek.error),
-        "localizer": _is_localizer(file, geometry),
+        "localizer": _is_localizer(file, kinds, geometry),
         "dose_report": bool(kinds & {"DOSE_INFO", "PATIENT_INFO", "RESULTS", "DOSE"}) or "SCREEN SAVE" in kinds,
         "color": file.color,
-        "secondary_capture": file.secondary_capture and not _hounsfield_capture(file, peek),
+        "secondary_capture": file.secondary_capture and not hounsfield_capture(stack, peek),
         "projection": bool(kinds & {"MIP", "MINIP", "PROJECTION IMAGE", "VRT", "VOLUME RENDERING"}),
         "modality": modality is Modality.OTHER,
         "eight_bit": modality is Modality.CT and file.bits_allocated <= 8,
-        "missing_rescale": modality is Modality.CT and not file.rescaled and not peek.hounsfield,
+        "other_quantity": other_quantity(stack, modality),
+        "bad_rescale": bad_rescale(stack),
+        "missing_rescale": modality is Modality.CT and not stack.rescaled and not peek.hounsfield,
         "constant_image": peek.constant,
         "too_small": min(file.rows, file.columns) < limits.min_scan_side,
         "unknown_b_value": sequence is Sequence.DWI and stack.frames > 1 and b_value is None,
@@ -234,8 +201,8 @@ def _is_directional(stack: Stack, sequence: Sequence) -> bool:
     return known and stack.frames > 1 and len({len(place) for place in stack.places}) == 1
 
 
-def _is_localizer(file: FileFacts, geometry: Geometry | None) -> bool:
-    if any("LOCALIZER" in part or "SURVIEW" in part or part in ("SCOUT", "TOPOGRAM") for part in file.image_type):
+def _is_localizer(file: FileFacts, kinds: set[str], geometry: Geometry | None) -> bool:
+    if any("LOCALIZER" in part or "SURVIEW" in part or part in ("SCOUT", "TOPOGRAM") for part in kinds):
         return True
     if is_localizer_name(file.description, file.protocol if not file.description else ""):
         return True
@@ -250,14 +217,19 @@ def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek, t
     def warn(code: str, message: str, severity: Severity = Severity.WARNING) -> None:
         found.append(QualityFlag(code, severity, message))
 
-    if measure is Measure.HU and not file.rescaled:
+    if measure is Measure.HU and not stack.rescaled:
         warn("missing_rescale", "The tags that define Hounsfield units are missing; values were read as such by range.")
-    if measure is Measure.HU and file.rescaled and not peek.air and not peek.error:
+    if measure is Measure.HU and stack.rescaled and not peek.air and not peek.error:
         warn("implausible_hounsfield", "No air is seen in the middle slice; the values may not be Hounsfield units.")
     if file.photometric == "MONOCHROME1" and measure is not Measure.HU:
         warn("inverted", "The image is stored inverted (MONOCHROME1) and was turned to bright = high.", Severity.INFO)
     if modality is Modality.CT and file.contrast:
         warn("contrast", "The tags say that contrast agent was given; this may not be a plain CT.")
+    if altered(stack, modality):
+        warn(
+            "multi_energy",
+            "This CT was computed from several X-ray energies; its values differ from those of a plain CT.",
+        )
     if modality is Modality.CT and bone_kernel(file):
         warn("bone_kernel_tag", f"The tags name a reconstruction for bone ({file.kernel}).", Severity.INFO)
     if file.body_part.replace(" ", "").replace("-", "") in OTHER_BODY_PARTS:

@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from strokeapp.reading.dicom_facts import FrameFacts
-from strokeapp.reading.dicom_headers import numbers, unit_orientation, value_of
+from strokeapp.reading.dicom_headers import number_of, numbers, unit_orientation, value_of
 from strokeapp.reading.diffusion import b_value_of, direction_kind
 from strokeapp.reading.siemens import Mosaic, is_mosaic, mosaic_of
 
@@ -58,15 +58,17 @@ def _classic_frame(dataset: Dataset, index: int, count: int) -> FrameFacts:
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
         b_value=b_value_of(dataset),
-        echo=_number(dataset, "EchoTime"),
+        echo=number_of(dataset, "EchoTime"),
         frame_type=direction_kind(dataset),
         order=(
-            _number(dataset, "TemporalPositionIdentifier") or 0.0,
+            number_of(dataset, "TemporalPositionIdentifier") or 0.0,
             clock(value_of(dataset, "AcquisitionTime") or value_of(dataset, "ContentTime")),
-            _number(dataset, "TriggerTime") or 0.0,
-            _number(dataset, "InstanceNumber") or 0.0,
+            number_of(dataset, "TriggerTime") or 0.0,
+            number_of(dataset, "InstanceNumber") or 0.0,
             float(index),
         ),
+        rescaled=slope is not None and intercept is not None,
+        rescale_type=_rescale_type(dataset),
     )
 
 
@@ -90,7 +92,7 @@ def enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
     diffusion, echo = macro("MRDiffusionSequence"), macro("MREchoSequence")
     kind = macro("MRImageFrameTypeSequence").get("FrameType") or macro("CTImageFrameTypeSequence").get("FrameType")
     slope, intercept = value_of(transform, "RescaleSlope"), value_of(transform, "RescaleIntercept")
-    b_value = _number(diffusion, "DiffusionBValue")
+    b_value = number_of(diffusion, "DiffusionBValue")
     direction = direction_kind(diffusion)
     if b_value is None and direction == "NONE":
         b_value = 0.0
@@ -102,24 +104,21 @@ def enhanced_frame(shared: Dataset, group: Dataset, index: int) -> FrameFacts:
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
         b_value=b_value,
-        echo=_number(echo, "EffectiveEchoTime"),
+        echo=number_of(echo, "EffectiveEchoTime"),
         frame_type="\\".join(str(part) for part in kind or ()) + f"|{value_of(content, 'StackID', '')}|{direction}",
-        order=(_number(content, "TemporalPositionIndex") or 0.0, 0.0, 0.0, float(index), 0.0),
+        order=(number_of(content, "TemporalPositionIndex") or 0.0, 0.0, 0.0, float(index), 0.0),
+        rescaled=slope is not None and intercept is not None,
+        rescale_type=_rescale_type(transform),
     )
+
+
+def _rescale_type(dataset: Dataset) -> str:
+    return str(value_of(dataset, "RescaleType") or "").strip().upper()
 
 
 def _spacing(dataset: Dataset) -> tuple[float, float] | None:
     pair = numbers(value_of(dataset, "PixelSpacing"), 2)
     return None if pair is None or min(pair) <= 0 else (pair[0], pair[1])
-
-
-def _number(dataset: Dataset, keyword: str) -> float | None:
-    """Return a number that only sorts or describes; None where it is missing or malformed."""
-    try:
-        value: Any = value_of(dataset, keyword)
-        return None if value is None or value == "" else float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def clock(value: Any) -> float:

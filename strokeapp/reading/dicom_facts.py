@@ -11,6 +11,8 @@ from strokeapp.reading.siemens import Tile
 from strokeapp.types import Modality
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+HOUNSFIELD_TYPES = frozenset({"", "HU", "US", "UNSPECIFIED"})
+"""Rescale types under which a CT is in Hounsfield units: they are what is meant where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,16 @@ class FileFacts:
         patient: Hash of the identifiers, to keep patients apart.
         signed: Pixel representation.
         rows, columns: Of one slice; of one tile where the file is a mosaic.
+        high_bit: Most significant bit of a value, or None where it is not said.
         padding: Raw pixel padding value, or None.
         has_pixels: Whether pixel data are in the file.
         compressed: Whether a decoder is needed.
         native: Where the pixels lie if they can be read as they are, or None.
         encapsulated: Where compressed pixels lie if that is known, or None.
+        frame_of_reference: FrameOfReferenceUID, empty where it is not said.
+        acquisition: AcquisitionNumber, or None.
+        slice_distance: SpacingBetweenSlices in mm, or None; it never places slices.
+        thickness: SliceThickness in mm, or None.
         other fields: The DICOM attributes of the same name.
     """
 
@@ -58,10 +65,14 @@ class FileFacts:
     synthetic: bool
     has_pixels: bool
     compressed: bool
-    rescaled: bool
     frames: tuple[FrameFacts, ...] = field(default=(), repr=False)
     native: NativePixels | None = None
     encapsulated: EncapsulatedPixels | None = None
+    high_bit: int | None = None
+    frame_of_reference: str = ""
+    acquisition: float | None = None
+    slice_distance: float | None = None
+    thickness: float | None = None
 
     @property
     def secondary_capture(self) -> bool:
@@ -90,6 +101,8 @@ class FrameFacts:
         frame_type: Kind of frame where frames of one file differ.
         order: Sorts frames of one position in time.
         tile: Part of the decoded frame that is this slice, or None for all of it (mosaics).
+        rescaled: Whether both slope and intercept are stated; they are 1 and 0 where they are not.
+        rescale_type: What rescaled values measure, upper case; empty where it is not said.
     """
 
     index: int
@@ -103,3 +116,18 @@ class FrameFacts:
     frame_type: str
     order: tuple[float, ...]
     tile: Tile | None = None
+    rescaled: bool = False
+    rescale_type: str = ""
+
+    @property
+    def quantity(self) -> str:
+        """Return the rescale type of values that are not Hounsfield units, empty for those that are."""
+        return "" if self.rescale_type in HOUNSFIELD_TYPES else self.rescale_type
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Pair a frame with its file."""
+
+    file: FileFacts
+    frame: FrameFacts

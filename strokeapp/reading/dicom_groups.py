@@ -27,7 +27,9 @@ MACROS = {
     0x00209111: frozenset({0x00209056, 0x00209128}),  # frame content: stack, temporal position
     0x00209116: frozenset({0x00200037}),  # plane orientation
     0x00289110: frozenset({0x00280030}),  # pixel measures: spacing
-    0x00289145: frozenset({0x00281052, 0x00281053}),  # pixel value transformation: rescale intercept and slope
+    0x00289145: frozenset(
+        {0x00281052, 0x00281053, 0x00281054}
+    ),  # pixel value transformation: rescale intercept, slope, type
 }
 """Macros of PS3.3 C.7.6.16 that a frame is placed and scaled by, and the attributes used of each."""
 _PLACES = {one.name: number for number, one in enumerate(fields(FrameFacts))}

@@ -205,7 +205,7 @@ def _facts(
 ) -> FileFacts:
     text = _Text(dataset)
     tile = frames[0].tile if frames else None
-    signed = bool(value_of(dataset, "PixelRepresentation") or 0)
+    signed, high_bit = bool(value_of(dataset, "PixelRepresentation") or 0), number_of(dataset, "HighBit")
     return FileFacts(
         path=path,
         label=label,
@@ -234,9 +234,13 @@ def _facts(
         synthetic=PHANTOM in f"{text('Manufacturer')} {text('ManufacturerModelName')}".lower(),
         has_pixels=has_pixels,
         compressed=_compressed(dataset),
-        rescaled=_has_rescale(dataset),
         frames=frames,
         native=native,
+        high_bit=None if high_bit is None else int(high_bit),
+        frame_of_reference=text("FrameOfReferenceUID"),
+        acquisition=number_of(dataset, "AcquisitionNumber"),
+        slice_distance=_slice_distance(dataset),
+        thickness=number_of(dataset, "SliceThickness"),
     )
 
 
@@ -277,12 +281,21 @@ def _raw_integer(dataset: Dataset, keyword: str) -> int | None:
     return None if value is None or value == "" else int(value)
 
 
-def _has_rescale(dataset: Dataset) -> bool:
-    if value_of(dataset, "RescaleSlope") is not None:
-        return True
-    groups = list(value_of(dataset, "SharedFunctionalGroupsSequence") or [])
-    groups += list(value_of(dataset, "PerFrameFunctionalGroupsSequence") or [])[:1]
-    return any("PixelValueTransformationSequence" in group for group in groups)
+def _slice_distance(dataset: Dataset) -> float | None:
+    """Return SpacingBetweenSlices of a classic image, or what the frames of a multi-frame one share."""
+    shared = value_of(dataset, "SharedFunctionalGroupsSequence")
+    measures = value_of(shared[0], "PixelMeasuresSequence") if shared else None
+    return number_of(measures[0] if measures else dataset, "SpacingBetweenSlices")
+
+
+def number_of(dataset: Dataset, keyword: str) -> float | None:
+    """Return a number that only sorts or describes; None where it is missing, malformed or not finite."""
+    try:
+        value: Any = value_of(dataset, keyword)
+        number = None if value is None or value == "" else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if number is not None and np.isfinite(number) else None
 
 
 def _many(value: Any) -> list[Any]:

@@ -28,9 +28,9 @@ class Measure(Enum):
     HU = auto()
     """Rescaled, padding as air, nothing below -1024."""
     INTEGER = auto()
-    """Stored values as they are, int16."""
+    """Stored values as they are, padding as background, int16."""
     FLOAT = auto()
-    """Rescaled, float32."""
+    """Rescaled, padding as background, float32."""
     GRAY = auto()
     """Colors to luminance, 8-bit values as they are, uint8."""
 
@@ -155,14 +155,14 @@ class FrameReader:
         image = _without_unused_bits(image, file, padding)
         if measure is not Measure.HU and file.photometric == "MONOCHROME1":
             image = _inverted(image, file)
-        if measure is Measure.INTEGER:
-            return image.astype(np.int16)
         if measure is Measure.HU:
             return _hounsfield(image, frame, padding)
+        if measure is Measure.INTEGER:
+            return _with_background(image.astype(np.int16), padding)
         values = image.astype(np.float32)
         values *= np.float32(frame.slope)
         values += np.float32(frame.intercept)
-        return values
+        return _with_background(values, padding)
 
 
 def _undecodable(file: FileFacts, error: Exception) -> CorruptFileError:
@@ -192,7 +192,9 @@ def _whole_numbers_into(values: NDArray, image: NDArray, file: FileFacts, frame:
     first, last = _stored_range(file)
     if low < first or high > last or low + shift < -(2**15) or high + shift >= 2**15:
         return False
-    padding = _padding_mask(image, file) if measure is Measure.HU else None
+    padding = _padding_mask(image, file)
+    if padding is not None and measure is Measure.INTEGER and padding.any():
+        return False
     # Both ends fit, so sums that wrap around on the way come out right.
     if shift or not np.may_share_memory(image, values):
         np.add(image.view(np.int16), np.array(shift).astype(np.int16), out=values)
@@ -224,6 +226,13 @@ def _hounsfield(image: NDArray, frame: FrameFacts, padding: NDArray[np.bool_] | 
         values[padding] = AIR_HU
     # Below air is only padding of the field of view; above int16 only damage.
     return np.clip(values, AIR_HU, np.iinfo(np.int16).max, out=values).astype(np.int16)
+
+
+def _with_background(values: NDArray, padding: NDArray[np.bool_] | None) -> NDArray:
+    """Set padding to no signal: 0, or the lowest of the other values where they go below; padding of 0 stays."""
+    if padding is not None and (values[padding] != 0).any():
+        values[padding] = min(0, values.min(where=~padding, initial=0))
+    return values
 
 
 def _padding_mask(image: NDArray, file: FileFacts) -> NDArray[np.bool_] | None:

@@ -29,21 +29,22 @@ from strokeapp.reading.dicom_numbers import decimal, integer, position, time_tex
 from strokeapp.reading.dicom_scan import PIXELS, UNDEFINED_LENGTH, Scanned, Scanner, Unusual
 from strokeapp.reading.siemens import is_mosaic
 
-INSTANCE, ACQUIRED, CONTENT, TRIGGER, NUMBER, POSITION, PER_FRAME = (
-    0x00080018, 0x00080032, 0x00080033, 0x00181060, 0x00200013, 0x00200032, 0x52009230,
+INSTANCE, ACQUIRED, CONTENT, TRIGGER, ACQUISITION, NUMBER, POSITION, PER_FRAME = (
+    0x00080018, 0x00080032, 0x00080033, 0x00181060, 0x00200012, 0x00200013, 0x00200032, 0x52009230,
 )  # fmt: skip
 APART = {
-    INSTANCE: b"UI", ACQUIRED: b"TM", CONTENT: b"TM", TRIGGER: b"DS", NUMBER: b"IS", POSITION: b"DS",
-    PER_FRAME: b"SQ",
+    INSTANCE: b"UI", ACQUIRED: b"TM", CONTENT: b"TM", TRIGGER: b"DS", ACQUISITION: b"IS", NUMBER: b"IS",
+    POSITION: b"DS", PER_FRAME: b"SQ",
 }  # fmt: skip
 SHARED = frozenset((
     0x00080005, 0x00080008, 0x00080016, 0x00080060, 0x00080070, 0x0008103E, 0x00081090,  # what it is, of whom
     0x00100010, 0x00100020, 0x00100021, 0x00100030,
-    0x00180010, 0x00180015, 0x00180024, 0x00180081, 0x00181030, 0x00181210, 0x00189005, 0x00189075, 0x00189087,
+    0x00180010, 0x00180015, 0x00180024, 0x00180050, 0x00180081, 0x00180088, 0x00181030, 0x00181210, 0x00189005,
+    0x00189075, 0x00189087,
     0x00190010, 0x0019100C, 0x00430010, 0x00431039, 0x20010010, 0x20011003,  # private diffusion weighting
-    0x0020000D, 0x0020000E, 0x00200037, 0x00200100,
-    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280101, 0x00280103,
-    0x00280120, 0x00280121, 0x00281052, 0x00281053, 0x52009229,
+    0x0020000D, 0x0020000E, 0x00200037, 0x00200052, 0x00200100,
+    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280101, 0x00280102,
+    0x00280103, 0x00280120, 0x00280121, 0x00281052, 0x00281053, 0x00281054, 0x52009229,
 ))  # fmt: skip
 """Every attribute that ``facts_of`` and ``frames_of`` read of a data set that is no mosaic, but those in APART."""
 MOST_KNOWN = 1000
@@ -105,6 +106,7 @@ def _of_file(known: _Known, found: Scanned, path: Path, label: str) -> FileFacts
     values[_PLACES["path"]] = path
     values[_PLACES["label"]] = label
     values[_PLACES["instance_uid"]] = uid_text(found.values.get(INSTANCE, b""))
+    values[_PLACES["acquisition"]] = _acquisition(found)
     values[_PLACES["frames"]] = (_frame(known.frame, found),)
     values[_PLACES["native"]] = _native_at(known.native, found)
     values[_PLACES["encapsulated"]] = _encapsulated_at(known.encapsulated, found)
@@ -118,8 +120,13 @@ def _frame(shared: FrameFacts, found: Scanned) -> FrameFacts:
     return FrameFacts(
         shared.index, position(raw(POSITION, b"")), shared.orientation, shared.spacing, shared.slope, shared.intercept,
         shared.b_value,
-        shared.echo, shared.frame_type, order, shared.tile,
+        shared.echo, shared.frame_type, order, shared.tile, shared.rescaled, shared.rescale_type,
     )  # fmt: skip
+
+
+def _acquisition(found: Scanned) -> float | None:
+    raw = found.values.get(ACQUISITION, b"")
+    return integer(raw) if raw else None
 
 
 def _native_at(native: NativePixels | None, found: Scanned) -> NativePixels | None:
@@ -154,7 +161,9 @@ def _enhanced(found: Scanned, path: Path, label: str) -> FileFacts:
         dataset.PerFrameFunctionalGroupsSequence = Sequence([groups.first()])
         facts = facts_of(dataset, path, label, frames)
     instance = uid_text(found.values.get(INSTANCE, b""))
-    return replace(facts, instance_uid=instance, encapsulated=_encapsulated(dataset, found))
+    return replace(
+        facts, instance_uid=instance, acquisition=_acquisition(found), encapsulated=_encapsulated(dataset, found)
+    )  # fmt: skip
 
 
 def _dataset(found: Scanned) -> Dataset:

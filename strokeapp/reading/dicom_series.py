@@ -8,24 +8,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from strokeapp.errors import CorruptFileError
-from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
-from strokeapp.reading.dicom_pixels import FrameReader
+from strokeapp.reading.dicom_copies import without_copies
+from strokeapp.reading.dicom_facts import FileFacts, FrameFacts, Shot
+from strokeapp.reading.dicom_parts import (
+    SAME_PLACE_MM,
+    Part,
+    along,
+    by_acquisition,
+    by_frame_of_reference,
+    by_image_type,
+    by_rescale,
+    echo_groups,
+    kind_of,
+)
 from strokeapp.reading.diffusion import rounded_b
+from strokeapp.reading.limits import Limits
 from strokeapp.types import Geometry, Modality, QualityFlag, Severity
 
 SAME_DIRECTION = 0.01
 """Largest difference of direction cosines within one stack (about half a degree)."""
-SAME_PLACE_MM = 0.02
-"""Slices closer than this lie at one position."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """Pair a frame with its file."""
-
-    file: FileFacts
-    frame: FrameFacts
+MOST_KIN = 64
+"""Stacks of one series that are compared with each other; a series of more is not one that fell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,23 @@ class Stack:
         """Return the file of the first slice."""
         return self.shots[0].file
 
+    @property
+    def images(self) -> tuple[Shot, ...]:
+        """Return all shots, those of further time points too."""
+        return tuple(shot for place in self.places for shot in place) or self.shots
 
-def stacks_of(files: list[FileFacts], *, each_file: bool = False) -> list[Stack]:
+    @property
+    def files(self) -> list[FileFacts]:
+        """Return the files of all shots, each once."""
+        return list({id(shot.file): shot.file for shot in self.images}.values())
+
+    @property
+    def rescaled(self) -> bool:
+        """Tell whether every image states how its values are scaled."""
+        return all(shot.frame.rescaled for shot in self.images)
+
+
+def stacks_of(files: list[FileFacts], limits: Limits, *, each_file: bool = False) -> list[Stack]:
     """Group frames of image files into stacks: one series, one orientation, one contrast each.
 
     Frames without position, orientation or spacing are never stacked: each file stays by itself. Patients
@@ -62,35 +80,65 @@ def stacks_of(files: list[FileFacts], *, each_file: bool = False) -> list[Stack]
 
     Args:
         files: Files with pixels.
+        limits: Copies are looked for, which decodes pixels, only in stacks that are small enough to be opened.
         each_file: Keep every file by itself.
     """
     groups: dict[tuple[object, ...], list[Shot]] = defaultdict(list)
+    echoes = _echoes(files)
     for file in files:
+        kind = kind_of(file)
         for frame in file.frames:
-            groups[_identity(file, frame, each_file)].append(Shot(file, frame))
+            groups[(*_identity(file, frame, echoes, each_file), kind)].append(Shot(file, frame))
     stacks: list[Stack] = []
     for identity, shots in groups.items():
         if shots[0].frame.position is None or "unplaced" in identity:
             stacks.append(_unplaced(shots, identity))
             continue
-        for number, same in enumerate(_by_orientation(shots)):
-            stacks.append(_stacked(same, (*identity, number)))
-    return _with_patient_flags(stacks)
+        for part in (part for one in by_rescale(shots) for part in one.parted(by_frame_of_reference)):
+            stacks.extend(_of_part(part, identity, limits))
+    return _with_series_flags(stacks)
 
 
-def _identity(file: FileFacts, frame: FrameFacts, each_file: bool) -> tuple[object, ...]:
-    """Return what frames of one stack share."""
+def _of_part(part: Part, identity: tuple[object, ...], limits: Limits) -> list[Stack]:
+    """Return the stacks of shots of one scale and frame of reference."""
+    stacks = []
+    for number, same in enumerate(_by_orientation(part.shots)):
+        whole = Part(same, (*part.label, number), part.flags)
+        for one in whole.parted(by_image_type):
+            for last in one.parted(by_acquisition):
+                stacks.append(_stacked(last, (*identity, *last.label), limits))
+    return stacks
+
+
+def _echoes(files: list[FileFacts]) -> dict[tuple[str, ...], dict[float, float]]:
+    """Return the echo groups of each series of MR images."""
+    found: dict[tuple[str, ...], set[float]] = defaultdict(set)
+    for file in files:
+        if file.modality is Modality.MR:
+            found[_series_of(file)].update(frame.echo for frame in file.frames if frame.echo is not None)
+    return {series: echo_groups(echoes) for series, echoes in found.items()}
+
+
+def _series_of(file: FileFacts) -> tuple[str, ...]:
+    return (file.patient, file.study_uid, file.series_uid, *(() if file.series_uid else (file.label,)))
+
+
+def _identity(
+    file: FileFacts, frame: FrameFacts, echoes: dict[tuple[str, ...], dict[float, float]], each_file: bool
+) -> tuple[object, ...]:
+    """Return what frames of one stack share, but the kind of image."""
     alone = (file.instance_uid, file.label)
     base = (file.patient, file.study_uid, file.series_uid, *(alone if each_file else ()))
     if frame.position is None or frame.orientation is None or frame.spacing is None:
         return (*base, "unplaced", *alone)
     series: tuple[object, ...] = () if file.series_uid else (file.label,)
-    contrast: tuple[object, ...] = (file.kernel,)
+    contrast: tuple[object, ...] = (file.kernel, frame.quantity)
     if file.modality is Modality.MR:
         b_value = None if frame.b_value is None else rounded_b(frame.b_value)
-        contrast = (b_value, None if frame.echo is None else round(frame.echo))
+        contrast = (b_value, None if frame.echo is None else echoes[_series_of(file)][frame.echo])
     shape = (file.rows, file.columns, file.samples, round(frame.spacing[0], 3), round(frame.spacing[1], 3))
-    return (*base, *series, file.image_type, file.sop_class, frame.frame_type, *shape, *contrast)
+    pixels = (file.color, file.bits_allocated <= 8)
+    return (*base, *series, file.sop_class, frame.frame_type, *shape, *pixels, *contrast)
 
 
 def _by_orientation(shots: list[Shot]) -> list[list[Shot]]:
@@ -115,13 +163,13 @@ def _unplaced(shots: list[Shot], identity: tuple[object, ...]) -> Stack:
     return Stack(tuple(shots), None, 1, identity, (QualityFlag("no_geometry", Severity.WARNING, message),))
 
 
-def _stacked(shots: list[Shot], identity: tuple[object, ...]) -> Stack:
+def _stacked(part: Part, identity: tuple[object, ...], limits: Limits) -> Stack:
     """Order shots along the slice normal and sort out what lies at one position."""
-    directions = np.array(shots[0].frame.orientation)
-    normal = np.cross(directions[:3], directions[3:])
-    places = _places(shots, normal)
-    places, dropped = _without_copies(places)
-    flags = []
+    file = part.shots[0].file
+    places, dropped = _places(part.shots), 0
+    if file.rows * file.columns * len(places) <= limits.voxels:
+        places, dropped = without_copies(places)
+    flags = list(part.flags)
     if dropped:
         message = f"{dropped} identical copies of slices were left out."
         flags.append(QualityFlag("duplicates_dropped", Severity.INFO, message))
@@ -136,12 +184,12 @@ def _stacked(shots: list[Shot], identity: tuple[object, ...]) -> Stack:
     return Stack(chosen, _geometry(chosen), frames, identity, tuple(flags), tuple(map(tuple, places)))
 
 
-def _places(shots: list[Shot], normal: NDArray[np.float64]) -> list[list[Shot]]:
+def _places(shots: list[Shot]) -> list[list[Shot]]:
     """Return shots by position along the normal, each position's shots in order of time."""
-    along = np.array([shot.frame.position for shot in shots], dtype=np.float64) @ normal
+    positions = along(shots, shots[0])
     places: list[list[Shot]] = []
     last = -np.inf
-    for number, here in zip(np.argsort(along, kind="stable").tolist(), np.sort(along).tolist(), strict=True):
+    for number, here in zip(np.argsort(positions, kind="stable").tolist(), np.sort(positions).tolist(), strict=True):
         if here - last > SAME_PLACE_MM:
             places.append([])
             last = here
@@ -152,34 +200,6 @@ def _places(shots: list[Shot], normal: NDArray[np.float64]) -> list[list[Shot]]:
     return places
 
 
-def _without_copies(places: list[list[Shot]]) -> tuple[list[list[Shot]], int]:
-    """Leave out shots that equal an earlier one at their position, pixel by pixel.
-
-    A position whose first two images differ is one of a time series: its further images are not decoded.
-    """
-    reader, dropped = FrameReader(), 0
-    result = []
-    for place in places:
-        kept = place[:1]
-        for number, shot in enumerate(place[1:], start=2):
-            if _equal(reader, kept[0], shot):
-                dropped += 1
-                continue
-            kept.extend(place[number - 1 :])
-            break
-        result.append(kept)
-    return result, dropped
-
-
-def _equal(reader: FrameReader, first: Shot, second: Shot) -> bool:
-    if (first.frame.slope, first.frame.intercept) != (second.frame.slope, second.frame.intercept):
-        return False
-    try:
-        return np.array_equal(reader.stored(first.file, first.frame), reader.stored(second.file, second.frame))
-    except CorruptFileError:
-        return False
-
-
 def _geometry(shots: tuple[Shot, ...]) -> Geometry:
     directions = np.array(shots[0].frame.orientation)
     row_spacing, column_spacing = shots[0].frame.spacing or (1.0, 1.0)
@@ -187,15 +207,47 @@ def _geometry(shots: tuple[Shot, ...]) -> Geometry:
     return Geometry(origins, directions[3:] * row_spacing, directions[:3] * column_spacing)
 
 
-def _with_patient_flags(stacks: list[Stack]) -> list[Stack]:
-    """Warn where one series identifier is shared by several patients."""
+def _with_series_flags(stacks: list[Stack]) -> list[Stack]:
+    """Warn where several patients share a series identifier, and where a series fell into parts of one stack."""
     patients: dict[str, set[str]] = defaultdict(set)
     for stack in stacks:
         if stack.first.series_uid:
             patients[stack.first.series_uid].add(stack.first.patient)
-    message = "Images of several patients carry the same series identifier; they were kept apart. Check the source."
-    flag = QualityFlag("mixed_patients", Severity.WARNING, message)
-    return [
-        replace(stack, flags=(*stack.flags, flag)) if len(patients[stack.first.series_uid]) > 1 else stack
-        for stack in stacks
-    ]
+    mixed = "Images of several patients carry the same series identifier; they were kept apart. Check the source."
+    parted = (
+        "Another image type of the same series fills or continues the positions of this one; "
+        "they were kept apart. Slices may be missing here."
+    )
+    halves = _fallen_apart(stacks)
+    result = []
+    for stack in stacks:
+        flags = list(stack.flags)
+        if len(patients[stack.first.series_uid]) > 1:
+            flags.append(QualityFlag("mixed_patients", Severity.WARNING, mixed))
+        if id(stack) in halves:
+            flags.append(QualityFlag("parted_series", Severity.WARNING, parted))
+        result.append(replace(stack, flags=tuple(flags)))
+    return result
+
+
+def _fallen_apart(stacks: list[Stack]) -> set[int]:
+    """Return the ``id`` of stacks that differ from another one in nothing but the image type and complete it."""
+    kin: dict[tuple[object, ...], list[Stack]] = defaultdict(list)
+    for stack in stacks:
+        if stack.geometry is not None:
+            kin[stack.identity[: stack.identity.index(kind_of(stack.first))]].append(stack)
+    small = [group for group in kin.values() if len(group) <= MOST_KIN]
+    return {id(stack) for group in small for stack in group if any(_complete(stack, other) for other in group)}
+
+
+def _complete(one: Stack, other: Stack) -> bool:
+    """Tell whether slices of two image types lie between or beside each other as those of one stack do."""
+    kinds = kind_of(one.first), kind_of(other.first)
+    if kinds[0] == kinds[1] or one.geometry is None or other.geometry is None:
+        return False
+    if np.abs(one.geometry.normal - other.geometry.normal).max() > SAME_DIRECTION:
+        return False
+    here, there = (np.sort(along(list(stack.shots), one.shots[0])) for stack in (one, other))
+    nearest = np.abs(here[:, None] - there[None, :]).min()
+    gaps = np.concatenate([np.diff(here), np.diff(there)])
+    return bool(gaps.size and SAME_PLACE_MM < nearest <= 1.5 * np.median(gaps))

@@ -123,6 +123,31 @@ def quality_flags(
     return tuple(flags)
 
 
+def distance_flags(
+    geometry: Geometry, stated: float | None, thickness: float | None, *, tolerance: float = 0.05
+) -> tuple[QualityFlag, ...]:
+    """Report a distance of slices that is a whole multiple of the one the tags state, or a whole part of it.
+
+    Where every second file is lost, what is left is evenly spaced: only the tag tells. It places nothing.
+
+    Args:
+        geometry: LPS mm, slices in order.
+        stated: SpacingBetweenSlices in mm, or None.
+        thickness: SliceThickness in mm, or None.
+        tolerance: Part of the multiple by which the distance may differ from it.
+    """
+    if not stated or len(geometry.slice_origins) < 2:
+        return ()
+    measured, stated = geometry.spacing_mm[0], abs(stated)
+    gap = thickness is not None and stated < thickness and abs(stated + thickness - measured) <= tolerance * measured
+    ratio = max(measured / stated, stated / measured)
+    if gap or round(ratio) < 2 or abs(ratio - round(ratio)) > tolerance * round(ratio):
+        return ()  # some scanners state the gap between slices instead of the distance of their centers
+    cause = "slices may be missing" if measured > stated else "several scans may lie between each other"
+    message = f"Slices are {measured:.1f} mm apart where the tags state {stated:.1f} mm: {cause}."
+    return (QualityFlag("spacing_disagrees", Severity.WARNING, message),)
+
+
 def _gap_flags(gaps: NDArray[np.float64], tolerance: float, severe_from: float) -> list[QualityFlag]:
     """Tell whole missing slices (gaps that are multiples of the median) from uneven spacing."""
     usual = float(np.median(gaps))

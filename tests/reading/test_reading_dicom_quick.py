@@ -80,6 +80,26 @@ def test_generated_series_read_the_same(tmp_path, implicit):
         assert agrees(path, reader)
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"AcquisitionNumber": 7, "FrameOfReferenceUID": "1.2.3", "RescaleType": "MGML", "HighBit": 11},
+        {"SpacingBetweenSlices": "2.5", "SliceThickness": "5", "AcquisitionNumber": None, "RescaleType": None},
+        {"SpacingBetweenSlices": None, "SliceThickness": None, "RescaleIntercept": None, "FrameOfReferenceUID": None},
+    ],
+)
+def test_tags_that_part_a_series_read_the_same(tmp_path, implicit, tags):
+    def change(dataset):
+        for keyword, value in tags.items():
+            setattr(dataset, keyword, value)
+
+    path = written(tmp_path / "tagged.dcm", change, implicit=implicit)
+    facts = short_way(path)
+    assert agrees(path) and facts.acquisition == tags.get("AcquisitionNumber", facts.acquisition)
+    assert facts.frames[0].rescale_type == (tags.get("RescaleType", "") or "")
+
+
 def test_files_that_differ_in_one_shared_element_are_not_mixed_up(tmp_path):
     reader = HeaderReader()
     for number, spacing in enumerate([(0.5, 0.5), (0.5, 0.6), (0.5, 0.5)]):

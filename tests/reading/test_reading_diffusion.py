@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pydicom
 import pytest
@@ -70,6 +72,61 @@ def test_directions_are_shown_as_their_trace(tmp_path):
     assert (series.sequence, series.frames, series.refusal) == (Sequence.DWI, 3, None)
     assert "trace_computed" in {flag.code for flag in series.flags}
     np.testing.assert_allclose(load(series).voxels, signal(1000, np.mean(diffusivities)), atol=2)
+
+
+def write_directions(folder, volumes, uid, prefix="", edit=None):
+    """Write one volume for each direction, in order of time."""
+    for number, values in enumerate(volumes):
+        make_mr_series(
+            folder, voxels=values, series_uid=uid, prefix=f"{prefix}d{number}-", edit=edit,
+            tags={"DiffusionBValue": 1000.0, "SeriesDescription": "ep2d_diff", "AcquisitionTime": f"12000{number}"},
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("same_instances", [True, False])
+def test_files_given_twice_do_not_weigh_twice_in_the_trace(tmp_path, same_instances):
+    uid, diffusivities = generate_uid(), (2e-4, 8e-4, 14e-4)
+    volumes = [signal(1000, diffusivity) for diffusivity in diffusivities]
+    write_directions(tmp_path / "in" / "a", volumes, uid)
+    if same_instances:
+        shutil.copytree(tmp_path / "in" / "a", tmp_path / "in" / "b")
+    else:
+        write_directions(tmp_path / "in" / "b", volumes, uid)
+    (series,) = opened(tmp_path).series
+    flags = {flag.code: flag.message for flag in series.flags}
+    assert series.frames == 3 and "12 identical" in flags["duplicates_dropped"] and "trace_computed" in flags
+    np.testing.assert_allclose(load(series).voxels, signal(1000, np.mean(diffusivities)), atol=2)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_masked_slices_at_the_end_of_a_series_are_no_copies(tmp_path, twice):
+    """Directions of 100, 400 and 1600 have the trace 400; the outermost slices are masked to zero in all of them."""
+    uid = generate_uid()
+    pattern = np.random.default_rng(0).integers(1, 3, (5, 64, 64))
+    volumes = [(pattern * value).astype(np.uint16) for value in (100, 400, 1600)]
+    for volume in volumes:
+        volume[[0, -1]] = 0
+    for folder in ("a", "b")[: 1 + twice]:
+        write_directions(tmp_path / "in" / folder, volumes, uid)
+    (series,) = opened(tmp_path).series
+    codes = {flag.code for flag in series.flags}
+    assert series.frames == 3 and "trace_computed" in codes and "repeated_positions" not in codes
+    expected = 400 * pattern
+    expected[[0, -1]] = 0
+    np.testing.assert_allclose(load(series).voxels, expected, atol=1)
+
+
+def test_files_of_one_instance_identifier_that_differ_are_kept(tmp_path):
+    """A faulty export writes one identifier into all files: nothing is lost by it."""
+    instance = generate_uid()
+    make_mr_series(tmp_path / "in", edit=lambda ds, _: setattr(ds, "SOPInstanceUID", instance))
+    assert opened(tmp_path).series[0].slices == 6
+    volumes = [signal(1000, diffusivity) for diffusivity in (2e-4, 8e-4)]
+    write_directions(
+        tmp_path / "b", volumes, generate_uid(), edit=lambda ds, _: setattr(ds, "SOPInstanceUID", instance)
+    )
+    (series,) = opened(tmp_path, tmp_path / "b").series
+    assert (series.slices, series.frames) == (4, 2)
 
 
 def test_trace_of_is_the_geometric_mean_and_zero_stays_zero():
