@@ -27,6 +27,8 @@ MAX_OFFSET = 64 * 2**20
 """Bytes of extensions a header may claim before the voxels."""
 THICK = 1.5
 """An axis is the slice axis if its spacing is this many times that of both others."""
+MM_OF_UNIT = {1: ("meters", 1000.0), 2: ("millimeters", 1.0), 3: ("micrometers", 0.001)}
+"""Spatial part (3 bits) of xyzt_units: name and millimeters; 0 states none and is taken for millimeters."""
 DAMAGED = "The NIfTI file is damaged or cut off. Copy it again from its source."
 
 
@@ -164,24 +166,34 @@ def _shape(header: Nifti1Header, limits: Limits) -> tuple[tuple[int, int, int], 
 
 
 def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag]]:
-    """Return the affine from voxel to LPS mm: sform before qform, as the standard prefers."""
+    """Return the affine from voxel to LPS mm: sform before qform, as the standard prefers, in the stated unit."""
     dimensions = min(max(int(header["dim"][0]), 2), 3)
     spacing = np.array(header["pixdim"][1 : dimensions + 1], dtype=np.float64)
     if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
         raise GeometryError("The file states a voxel spacing of zero, less or none. Convert the images again.")
     flags: list[QualityFlag] = []
+    unit, millimeters = MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, MM_OF_UNIT[2])
+    to_mm = np.diag([millimeters, millimeters, millimeters, 1.0])
+    if millimeters != 1.0:
+        message = f"The file states lengths in {unit}; they were turned into millimeters."
+        flags.append(QualityFlag("spatial_unit", Severity.WARNING, message))
     sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
-    if sform and qform and not np.allclose(header.get_sform()[:3, :3], header.get_qform()[:3, :3], atol=0.05):
+    if sform and qform and not _agree(header.get_sform(), header.get_qform(), to_mm):
         message = "The two orientations stated in the file (sform and qform) disagree; sform was used."
         flags.append(QualityFlag("orientations_disagree", Severity.WARNING, message))
     if not (sform or qform):
         message = "The file does not state its orientation; left and right may be exchanged."
         flags.append(QualityFlag("unknown_orientation", Severity.WARNING, message))
-    affine = RAS_TO_LPS @ np.asarray(header.get_best_affine(), dtype=np.float64)
+    affine = RAS_TO_LPS @ to_mm @ np.asarray(header.get_best_affine(), dtype=np.float64)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.all(np.isfinite(affine)) or lengths.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
         raise GeometryError("The orientation stated in the file flattens space. Convert the images again.")
     return affine, flags
+
+
+def _agree(sform: NDArray, qform: NDArray, to_mm: NDArray[np.float64]) -> bool:
+    """Tell whether two affines turn and scale alike, to a twentieth of a millimeter per voxel."""
+    return np.allclose((to_mm @ sform)[:3, :3], (to_mm @ qform)[:3, :3], atol=0.05)
 
 
 def _axes(affine: NDArray[np.float64], shape: tuple[int, int, int]) -> tuple[int, int, int]:

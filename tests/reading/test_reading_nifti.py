@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 from factories import make_nifti, noise, voxel_positions
+from strokeapp.imaging.measures import volume_ml
 from strokeapp.reading import Limits, load, open_inputs
 from strokeapp.types import Modality, Plane, Sequence, Units
 
@@ -144,6 +145,26 @@ def test_not_a_number_is_replaced_and_counted(tmp_path, volume):
 def test_impossible_spacing_is_refused(tmp_path, volume, spacing):
     path = make_nifti(tmp_path / "x.nii", volume, RAS, header={"pixdim": [1, 1, spacing, 4, 1, 1, 1, 1]})
     assert problem(opened(tmp_path, path)) == "bad_geometry"
+
+
+@pytest.mark.parametrize(("unit", "millimeters"), [(1, 1000.0), (2, 1.0), (3, 0.001), (0, 1.0)])
+@pytest.mark.parametrize("forms", [(1, 1), (0, 1), (0, 0)])
+def test_lengths_are_in_the_unit_that_the_header_states(tmp_path, volume, unit, millimeters, forms):
+    # 1.5 x 2 x 4 mm whatever the unit; time is in seconds (8), which must not be taken for a length.
+    affine = np.diag([1.5, 2.0, 4.0, 1.0]) / np.array([millimeters, millimeters, millimeters, 1.0])
+    fields = {"xyzt_units": unit | 8, "sform_code": forms[0], "qform_code": forms[1]}
+    scan = load(only(opened(tmp_path, make_nifti(tmp_path / "x_flair.nii", volume, affine, header=fields))))
+    assert scan.spacing_mm == pytest.approx((4.0, 2.0, 1.5), rel=1e-5)
+    assert volume_ml(np.ones(scan.voxels.shape), scan) == pytest.approx(volume.size * 12 / 1000, rel=1e-5)
+    codes = {flag.code for flag in scan.flags}
+    assert ("spatial_unit" in codes) == (millimeters != 1.0) and "orientations_disagree" not in codes
+
+
+def test_forms_in_meters_are_compared_in_millimeters(tmp_path, volume):
+    affine = np.diag([0.0015, 0.002, 0.004, 1.0])
+    fields = {"xyzt_units": 1, "qform_code": 1, "sform_code": 1, "srow_x": [0.0025, 0, 0, 0]}
+    series = only(opened(tmp_path, make_nifti(tmp_path / "x_flair.nii", volume, affine, header=fields)))
+    assert "orientations_disagree" in {flag.code for flag in series.flags}
 
 
 def test_flat_affine_and_unknown_or_contradicting_orientation(tmp_path, volume):
