@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from strokeapp.errors import CorruptFileError, GeometryError, LimitError, UnsupportedFileError
 from strokeapp.reading.limits import Limits
-from strokeapp.types import Geometry, QualityFlag, Severity
+from strokeapp.types import UNKNOWN_ORIENTATION, Geometry, QualityFlag, Severity
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MAX_OFFSET = 64 * 2**20
@@ -183,7 +183,7 @@ def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag
         flags.append(QualityFlag("orientations_disagree", Severity.WARNING, message))
     if not (sform or qform):
         message = "The file does not state its orientation; left and right may be exchanged."
-        flags.append(QualityFlag("unknown_orientation", Severity.WARNING, message))
+        flags.append(QualityFlag(UNKNOWN_ORIENTATION, Severity.WARNING, message))
     affine = RAS_TO_LPS @ to_mm @ np.asarray(header.get_best_affine(), dtype=np.float64)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.all(np.isfinite(affine)) or lengths.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
