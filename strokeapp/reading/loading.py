@@ -176,11 +176,14 @@ def _nifti_units(plan: NiftiPlan) -> Units:
 
 
 def _pictures(plan: PicturePlan, tell: Progress) -> NDArray[np.uint8]:
-    slices = []
+    voxels = np.empty((0, 0, 0), np.uint8)
     for number, (path, label) in enumerate(zip(plan.paths, plan.labels, strict=True)):
         tell(number / len(plan.paths), f"Reading picture {number + 1} of {len(plan.paths)}")
-        slices.append(gray(decode(path, label, plan.max_pixels)))
-    return np.stack(slices)
+        picture = gray(decode(path, label, plan.max_pixels))
+        if number == 0:
+            voxels = np.empty((len(plan.paths), *picture.shape), np.uint8)
+        voxels[number] = picture
+    return voxels
 
 
 def _windowed(image: NDArray, units: Units) -> NDArray[np.uint8]:
