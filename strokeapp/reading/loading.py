@@ -18,7 +18,7 @@ from strokeapp.reading.dicom_describe import DicomPlan
 from strokeapp.reading.dicom_pixels import FrameReader
 from strokeapp.reading.diffusion import trace_of
 from strokeapp.reading.inventory import Series
-from strokeapp.reading.nifti import volumes
+from strokeapp.reading.nifti import one_slice, volumes
 from strokeapp.reading.nifti_describe import NiftiPlan, scaled
 from strokeapp.reading.pictures import PicturePlan, decode, gray
 from strokeapp.types import Geometry, Modality, Scan, Units
@@ -79,7 +79,7 @@ def thumbnail(series: Series, *, size: int = 96) -> NDArray[np.uint8]:
     if isinstance(plan, DicomPlan):
         image, geometry, units = _dicom_slice(plan), plan.geometry, plan.measure.units
     elif isinstance(plan, NiftiPlan):
-        middle = next(volumes(plan.facts, plan.volumes))[plan.facts.shape[plan.facts.axes[0]] // 2]
+        middle = one_slice(plan.facts, plan.volumes[0], plan.facts.shape[plan.facts.axes[0]] // 2)
         image, geometry, units = (
             plan.turn.slice(scaled(middle, plan.facts, plan.modality)),
             plan.geometry,

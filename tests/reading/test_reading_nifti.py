@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import struct
+import tracemalloc
 
 import nibabel
 import numpy as np
@@ -15,7 +16,8 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 
 from factories import make_nifti, noise, voxel_positions
 from strokeapp.imaging.measures import volume_ml
-from strokeapp.reading import Limits, load, open_inputs
+from strokeapp.reading import Limits, load, nifti, open_inputs, thumbnail
+from strokeapp.reading.nifti import blocks, one_slice, read_facts, volumes
 from strokeapp.types import Modality, Plane, Sequence, Units
 
 RAS = np.array([[1.0, 0, 0, -30], [0, 1.0, 0, -20], [0, 0, 4.0, 10], [0, 0, 0, 1]])
@@ -211,6 +213,49 @@ def test_a_deflate_bomb_behind_a_small_image_is_never_unpacked(tmp_path, volume)
         for _ in range(64):
             file.write(bytes(2**20))
     assert load(only(opened(tmp_path, bomb))).voxels.shape == (9, 40, 60)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_one_slice_and_blocks_are_those_of_the_volume(tmp_path, volume, monkeypatch, axis):
+    steps = [1.0, 1.0, 1.0, 1.0]
+    steps[axis] = 4.0
+    both = np.stack([volume, volume[::-1]], axis=-1)
+    path = make_nifti(tmp_path / "x_flair.nii.gz", both, np.diag(steps))
+    facts = read_facts(path, path.name, Limits())
+    monkeypatch.setattr(nifti, "BLOCK_VOXELS", 2 * 60 * 40)  # two planes at once, the ninth alone
+    assert facts.axes[0] == axis
+    for number, whole in enumerate(volumes(facts, (0, 1))):
+        np.testing.assert_array_equal(one_slice(facts, number, 5), whole[5])
+    seen = [(number, block.shape[2], int(block.sum(dtype=np.int64))) for number, block in blocks(facts, (0, 1))]
+    assert [(number, planes) for number, planes, _ in seen] == [(n, p) for n in (0, 1) for p in (2, 2, 2, 2, 1)]
+    assert [sum(total for n, _, total in seen if n == number) for number in (0, 1)] == [volume.sum(dtype=np.int64)] * 2
+
+
+def test_a_packed_volume_is_listed_and_drawn_without_being_in_memory(tmp_path):
+    values = np.tile(np.arange(256, dtype=np.uint8), (512, 1, 512)).reshape(512, 256, 512)  # 64 MiB, packs to little
+    path = make_nifti(tmp_path / "x_flair.nii.gz", values, RAS)
+    del values
+    assert path.stat().st_size < 2**20
+    tracemalloc.start()
+    try:
+        series = only(opened(tmp_path, path))
+        assert thumbnail(series).shape == (96, 96)
+        assert tracemalloc.get_traced_memory()[1] < 48 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert load(series).voxels.shape == (512, 256, 512)
+
+
+def test_bytes_of_a_volume_are_bounded_whatever_the_type(tmp_path, volume):
+    path = make_nifti(tmp_path / "flair.nii.gz", volume.astype(np.float64), RAS)
+    assert not opened(tmp_path, path, limits=Limits(volume_bytes=8 * volume.size)).problems
+    assert problem(opened(tmp_path, path, limits=Limits(volume_bytes=8 * volume.size - 1))) == "too_large"
+    huge = {"dim": [3, 1024, 1024, 257, 1, 1, 1, 1], "datatype": 64, "bitpix": 64}  # 2.01 GiB of float64
+    assert problem(opened(tmp_path, make_nifti(tmp_path / "x.nii", volume, RAS, header=huge))) == "too_large"
+    many = {"dim": [7, 60, 40, 9, 32767, 32767, 32767, 32767]}
+    assert problem(opened(tmp_path, make_nifti(tmp_path / "y.nii", volume, RAS, header=many))) == "too_large"
+    wide = {"datatype": 1536, "bitpix": 128}
+    assert problem(opened(tmp_path, make_nifti(tmp_path / "z.nii", volume, RAS, header=wide))) == "unsupported_file"
 
 
 def test_pairs_and_complex_values_are_refused_in_words(tmp_path, volume):
