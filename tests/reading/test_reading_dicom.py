@@ -378,7 +378,7 @@ def test_phantoms_are_told_as_synthetic(tmp_path, opened):
 
 
 def test_damaged_pixels_raise_a_typed_error_that_names_the_file(tmp_path, opened):
-    files = make_ct_series(tmp_path / "in", n=5)
+    files = make_ct_series(tmp_path / "in", n=4)  # too few to do without one
     for path in files:
         dataset = pydicom.dcmread(path)
         dataset.compress(JPEGLSLossless, generate_instance_uid=False)
