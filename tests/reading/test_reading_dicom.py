@@ -427,6 +427,7 @@ def test_a_directory_file_beside_the_images_changes_nothing(tmp_path, opened):
     assert only(inventory).slices == 3 and not inventory.problems
 
 
+@pytest.mark.filterwarnings("ignore:.*VR CS:UserWarning")
 def test_a_directory_file_leads_nowhere_out_of_the_folder(tmp_path, opened):
     indexed = {"StudyDate": "20200101", "StudyTime": "120000", "StudyID": "1", "SeriesNumber": 1}
     make_ct_series(tmp_path / "in" / "IMAGES", n=3, names=["I1", "I2", "I3"], tags=indexed)
