@@ -130,7 +130,10 @@ def listed(series: Series, limits: Limits) -> Series:
             _look(stack, lost)
             if not before < len(lost.numbers) <= LISTED_TRIES:
                 return series
-            (found,) = describe(_without(stack, lost.numbers), limits)
+            others = describe(_without(stack, lost.numbers), limits)
+            if len(others) != 1:
+                return series
+            found = others[0]
     except CorruptFileError:
         return series
     own = {flag.code: flag for flag in found.flags if flag.code not in OF_GEOMETRY}
