@@ -81,6 +81,10 @@ SUBTYPES = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", 
 """Hemorrhage subtypes, in the order of the networks' outputs and the manifest's columns."""
 
 
+UNKNOWN_ORIENTATION = "unknown_orientation"
+"""Code of the flag of a scan whose spacing is known, and whose sides, front and head are not."""
+
+
 @dataclass(frozen=True, slots=True)
 class QualityFlag:
     """Report one thing a reader must know about a scan.
@@ -188,6 +192,11 @@ class Scan:
     def spacing_mm(self) -> tuple[float, float, float] | None:
         """Return (z, y, x) in mm, or None where no geometry is claimed."""
         return None if self.geometry is None else self.geometry.spacing_mm
+
+    @property
+    def oriented(self) -> bool:
+        """Tell whether the source states the patient's directions; spacing may be known without them (NIfTI)."""
+        return self.geometry is not None and all(flag.code != UNKNOWN_ORIENTATION for flag in self.flags)
 
 
 @dataclass(frozen=True, slots=True)

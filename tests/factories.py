@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
@@ -18,6 +19,7 @@ from strokeapp.types import Geometry
 
 CT_IMAGE = UID("1.2.840.10008.5.1.4.1.1.2")
 MR_IMAGE = UID("1.2.840.10008.5.1.4.1.1.4")
+ENHANCED_CT = UID("1.2.840.10008.5.1.4.1.1.2.1")
 ENHANCED_MR = UID("1.2.840.10008.5.1.4.1.1.4.1")
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 Edit = Callable[[Dataset, int], None]
@@ -239,6 +241,38 @@ def make_enhanced_mr(
     )
     for keyword, value in (tags or {}).items():
         setattr(dataset, keyword, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def make_enhanced_ct(
+    path: Path,
+    stored: NDArray,
+    geometry: Geometry,
+    *,
+    slopes: Iterable[float],
+    intercepts: Iterable[float],
+    order: Iterable[int] | None = None,
+) -> Path:
+    """Write stored values (frames, rows, columns) as one enhanced multi-frame CT file, each frame with its rescale.
+
+    Args:
+        path: To write.
+        stored: One image per slice.
+        geometry: Of the slices, LPS mm.
+        slopes: Rescale slope, one per slice.
+        intercepts: Rescale intercept, one per slice.
+        order: Order in which frames are written.
+    """
+    order = list(order if order is not None else range(len(stored)))
+    make_enhanced_mr(path, stored, geometry, slopes=slopes, order=order)
+    dataset = dcmread(path)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = ENHANCED_CT
+    dataset.Modality, dataset.ImageType = "CT", ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    intercepts = list(intercepts)
+    for group, number in zip(dataset.PerFrameFunctionalGroupsSequence, order, strict=True):
+        transform = group.PixelValueTransformationSequence[0]
+        transform.RescaleIntercept, transform.RescaleType = intercepts[number], "HU"
     dataset.save_as(path, enforce_file_format=True)
     return path
 

@@ -28,7 +28,7 @@ ONE_SIDE = 0.8
 
 
 class Side(StrEnum):
-    """Side of the patient, or of the picture where no geometry is claimed."""
+    """Side of the patient, or of the picture where the patient's directions are not known."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -44,7 +44,7 @@ class LesionFacts:
         slices: Indices of the slices with marked pixels, rising.
         parts: Number of connected parts.
         side: Of the patient; of the picture where ``sure_side`` is false; None off the axial plane.
-        sure_side: The scan claims a geometry, which tells the patient's side.
+        sure_side: The scan states the patient's directions.
         level_mm: From the lowest slice to the middle of the largest part along the slice normal; None without geometry.
         level_share: The same as a share of the scan's length, or of its slices.
         volume_ml, diameter_mm: Of all parts together, and of the largest; None without geometry.
@@ -140,7 +140,7 @@ def lesion_facts(scan: Scan, reading: Reading, finding: Finding, *, cut: float) 
         side, (inside, mirrored) = _side(scan, shown), _gray(scan, shown)
     warned = tuple(flag.message for flag in scan.flags if flag.severity is not Severity.INFO)
     return LesionFacts(
-        finding, slices, parts, side, scan.geometry is not None, level_mm, level_share, *measures, inside, mirrored,
+        finding, slices, parts, side, scan.oriented, level_mm, level_share, *measures, inside, mirrored,
         scan.units, warned,
     )  # fmt: skip
 
@@ -190,10 +190,10 @@ def _marked(scan: Scan, index: int, mask: NDArray[np.bool_]) -> _Marked:
 def _side(scan: Scan, shown: Iterable[_Marked]) -> Side:
     """Count marked pixels on each side of the head's middle.
 
-    The patient's left is where x of the patient frame (LPS) grows; without geometry left is the picture's.
+    The patient's left is where x of the patient frame (LPS) grows; where that is not known left is the picture's.
     """
     left = whole = 0
-    left_is_beyond = scan.geometry is not None and float(scan.geometry.column_step[0]) > 0
+    left_is_beyond = scan.oriented and scan.geometry is not None and float(scan.geometry.column_step[0]) > 0
     for item in shown:
         columns = np.nonzero(item.pixels)[1]
         beyond = int((columns > item.middle).sum())

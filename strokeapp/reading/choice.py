@@ -31,6 +31,10 @@ BRAIN_WORDS = vocabulary("brain head cerebrum cranial cranium neuro h20s h30s h3
 ELSEWHERE_WORDS = vocabulary("spine neck chest thorax abdomen pelvis cspine hals face orbit angio cow aorta")
 
 
+LEARNT_MM = (3.0, 7.0)
+"""Distances of CT slices that are read one by one and are not called thick."""
+
+
 def bone_kernel(series: Series | FileFacts) -> bool:
     """Tell whether a CT was reconstructed for bone: by words, or Siemens kernels of 50 and sharper."""
     words = words_of(series.kernel, series.description)
@@ -38,6 +42,12 @@ def bone_kernel(series: Series | FileFacts) -> bool:
     digits = "".join(letter for letter in kernel[1:] if letter.isdigit())[:2]
     sharp = kernel[:1] in ("H", "J", "B", "U") and digits.isdigit() and len(digits) == 2 and int(digits) >= 50
     return bool(BONE_WORDS & words) or sharp or kernel in ("BONE", "BONEPLUS", "EDGE", "FC30", "FC80", "FC81", "YD")
+
+
+def of_learnt_thickness(series: Series) -> bool:
+    """Tell whether CT slices lie as far apart as those the network learnt from; thinner ones have to be averaged."""
+    low, high = LEARNT_MM
+    return series.modality is Modality.CT and series.spacing_mm is not None and low <= series.spacing_mm[0] <= high
 
 
 RULES: tuple[ScoredRule, ...] = (
@@ -49,6 +59,7 @@ RULES: tuple[ScoredRule, ...] = (
     ScoredRule(10, "axial", lambda s: s.plane is Plane.AXIAL),
     ScoredRule(8, "b-value near 1000", lambda s: s.b_value is not None and 700 <= s.b_value <= 1500),
     ScoredRule(6, "brain words", lambda s: bool(BRAIN_WORDS & words_of(s.kernel, s.description))),
+    ScoredRule(3, "CT slices 3 to 7 mm apart, as the network learnt from", of_learnt_thickness),
     ScoredRule(-15, "bone kernel", bone_kernel),
     ScoredRule(-15, "words of another part of the body", lambda s: bool(ELSEWHERE_WORDS & words_of(s.description))),
     ScoredRule(-30, "tags of another part of the body", lambda s: any(f.code == "body_part" for f in s.flags)),

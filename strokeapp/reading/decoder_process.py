@@ -1,4 +1,4 @@
-"""Decode compressed frames in processes of their own.
+"""Decode compressed frames and pictures in processes of their own.
 
 Decoders for JPEG and its kin are C and C++; on damaged data one of them ends the whole process (an uncaught
 C++ exception, measured with GDCM 3.2), which would end every session of the application. Here it ends a helper,
@@ -25,11 +25,14 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from strokeapp.errors import CorruptFileError
 from strokeapp.reading.dicom_decode import Decoder
 from strokeapp.reading.dicom_encapsulated import EncapsulatedPixels
 from strokeapp.reading.dicom_headers import PARSE_ERRORS
+from strokeapp.reading.picture_decode import PICTURE_ERRORS
+from strokeapp.reading.picture_decode import decode as decode_picture
 
 TIMEOUT_SECONDS = 60.0
 """Longest time for one frame; a decoder that takes longer is ended."""
@@ -44,6 +47,10 @@ HELPERS = 2
 MOST_ANSWER_BYTES = 2**16
 """A longer first line is no answer of a helper."""
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+class HelperEndedError(CorruptFileError):
+    """The helper died of the data."""
 
 
 class DecoderProcess:
@@ -74,18 +81,33 @@ class DecoderProcess:
         Raises:
             CorruptFileError: The decoder refused the data, died of them or took too long.
         """
+        request = {"path": str(path), "index": index, "pixels": None if pixels is None else asdict(pixels)}
+        try:
+            return self._answer(request, reuse)
+        except HelperEndedError:
+            if pixels is None:
+                raise
+            return self.decode(path, index)  # what the short way dies of, the long way may still read
+
+    def picture(self, path: Path, max_pixels: int) -> NDArray:
+        """Return a picture as shown; see ``picture_decode.decode``; errors as of ``decode``."""
+        return self._answer({"path": str(path), "max_pixels": max_pixels})
+
+    def _answer(self, request: dict[str, object], reuse: NDArray | None = None) -> NDArray:
         with self._lock:
             try:
-                return self._ask(path, index, pixels, reuse)
+                return self._ask(request, reuse)
             except TimeoutError as error:
                 self._stop()
                 raise CorruptFileError("The image cannot be decoded.", detail="the decoder took too long") from error
             except (OSError, EOFError, ValueError) as error:
                 self._stop()
-                ended = error
-        if pixels is not None:
-            return self.decode(path, index)  # what the short way dies of, the long way may still read
-        raise CorruptFileError("The image cannot be decoded.", detail="the decoder ended") from ended
+                raise HelperEndedError("The image cannot be decoded.", detail="the decoder ended") from error
+
+    def start(self) -> None:
+        """Start the helper process without waiting for it."""
+        with self._lock:
+            self._running()
 
     def close(self) -> None:
         """End the helper process."""
@@ -110,11 +132,10 @@ class DecoderProcess:
             self._process.communicate()
             self._process = None
 
-    def _ask(self, path: Path, index: int, pixels: EncapsulatedPixels | None, reuse: NDArray | None) -> NDArray:
+    def _ask(self, request: dict[str, object], reuse: NDArray | None) -> NDArray:
         process = self._running()
         if process.stdin is None or process.stdout is None:
             raise EOFError
-        request = {"path": str(path), "index": index, "pixels": None if pixels is None else asdict(pixels)}
         process.stdin.write(json.dumps(request).encode() + b"\n")
         answers = _Answers(process.stdout.fileno(), time.monotonic() + self._timeout)
         answer = json.loads(answers.line())
@@ -184,6 +205,16 @@ class DecoderPool:
         with self._helper() as helper:
             return helper.decode(path, index, pixels, reuse=reuse)
 
+    def start(self) -> None:
+        """Start one helper without waiting for it, so that the first frame or picture finds it ready."""
+        with self._helper() as helper:
+            helper.start()
+
+    def picture(self, path: Path, max_pixels: int) -> NDArray:
+        """Return a picture as shown; arguments and errors as of ``DecoderProcess.picture``."""
+        with self._helper() as helper:
+            return helper.picture(path, max_pixels)
+
     @contextmanager
     def _helper(self) -> Iterator[DecoderProcess]:
         helper = self._free.get()
@@ -214,7 +245,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         request = json.loads(line)
         try:
             image = np.ascontiguousarray(_decoded(decoder, **request))
-        except (*PARSE_ERRORS, RuntimeError) as error:
+        except (*PARSE_ERRORS, *PICTURE_ERRORS, RuntimeError, Image.DecompressionBombError) as error:
             answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         else:
             head = {"dtype": image.dtype.str, "shape": image.shape}
@@ -223,7 +254,17 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def _decoded(decoder: Decoder, *, path: str, index: int, pixels: dict[str, object] | None) -> NDArray:
+def _decoded(
+    decoder: Decoder,
+    *,
+    path: str,
+    index: int = 0,
+    pixels: dict[str, object] | None = None,
+    max_pixels: int | None = None,
+) -> NDArray:
+    """Answer one request; with ``max_pixels`` it is about a picture."""
+    if max_pixels is not None:
+        return decode_picture(Path(path), max_pixels)
     if pixels is not None:
         try:
             return EncapsulatedPixels(**pixels).decode(Path(path), index)  # type: ignore[arg-type]
@@ -246,7 +287,7 @@ def main() -> None:
 
 
 SHARED = DecoderPool()
-"""Helpers for the whole application; they start with the first compressed frames and end with the application."""
+"""Helpers for the whole application; they start when they are first needed and end with the application."""
 
 if __name__ == "__main__":
     main()

@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from strokeapp.errors import UnsuitableSeriesError
+from strokeapp.errors import CorruptFileError, UnsuitableSeriesError
 from strokeapp.imaging.windows import CT_PRESETS
+from strokeapp.reading.damaged import Lost, kept, looked_at, told
 from strokeapp.reading.decoder_process import HELPERS
 from strokeapp.reading.dicom_describe import DicomPlan
 from strokeapp.reading.dicom_pixels import FrameReader
 from strokeapp.reading.diffusion import trace_of
 from strokeapp.reading.inventory import Series
-from strokeapp.reading.nifti import volumes
+from strokeapp.reading.nifti import one_slice, volumes
 from strokeapp.reading.nifti_describe import NiftiPlan, scaled
 from strokeapp.reading.pictures import PicturePlan, decode, gray
-from strokeapp.types import Geometry, Modality, Scan, Units
+from strokeapp.types import Geometry, Modality, QualityFlag, Scan, Units
 
 Progress = Callable[[float, str], None]
 BRAIN_WINDOW = (CT_PRESETS[0].low, CT_PRESETS[0].high)
@@ -39,13 +40,15 @@ def load(series: Series, *, progress: Progress | None = None) -> Scan:
 
     Raises:
         UnsuitableSeriesError: The series is not viewable.
-        CorruptFileError: Pixels cannot be decoded; the message names the file.
+        CorruptFileError: Pixels cannot be decoded; the message names the file. A DICOM series does without a few of
+            its slices: the scan has fewer than the series says, and a flag that names their files.
     """
     _check_viewable(series)
+    flags = series.flags
     tell = progress or (lambda fraction, text: None)
     plan = series._plan
     if isinstance(plan, DicomPlan):
-        voxels, geometry, units = _dicom(plan, tell), plan.geometry, plan.measure.units
+        (voxels, geometry, flags), units = _dicom(plan, flags, tell), plan.measure.units
     elif isinstance(plan, NiftiPlan):
         voxels, geometry, units = _nifti(plan, tell), plan.geometry, _nifti_units(plan)
     else:
@@ -55,7 +58,7 @@ def load(series: Series, *, progress: Progress | None = None) -> Scan:
     tell(1.0, "Done")
     return Scan(
         voxels=voxels, geometry=geometry, modality=series.modality, sequence=series.sequence, units=units,
-        plane=series.plane, description=series.description, flags=series.flags, frames=series.frames,
+        plane=series.plane, description=series.description, flags=flags, frames=series.frames,
         synthetic=series.synthetic,
     )  # fmt: skip
 
@@ -79,7 +82,7 @@ def thumbnail(series: Series, *, size: int = 96) -> NDArray[np.uint8]:
     if isinstance(plan, DicomPlan):
         image, geometry, units = _dicom_slice(plan), plan.geometry, plan.measure.units
     elif isinstance(plan, NiftiPlan):
-        middle = next(volumes(plan.facts, plan.volumes))[plan.facts.shape[plan.facts.axes[0]] // 2]
+        middle = one_slice(plan.facts, plan.volumes[0], plan.facts.shape[plan.facts.axes[0]] // 2)
         image, geometry, units = (
             plan.turn.slice(scaled(middle, plan.facts, plan.modality)),
             plan.geometry,
@@ -101,7 +104,20 @@ def _check_viewable(series: Series) -> None:
         raise UnsuitableSeriesError(reason, code=code)
 
 
-def _dicom(plan: DicomPlan, tell: Progress) -> NDArray:
+def _dicom(
+    plan: DicomPlan, flags: tuple[QualityFlag, ...], tell: Progress
+) -> tuple[NDArray, Geometry | None, tuple[QualityFlag, ...]]:
+    """Return voxels, geometry and flags of a series, without the slices that cannot be decoded."""
+    lost = Lost(len(plan.stack.shots))
+    voxels, numbers = _dicom_voxels(plan, lost, tell), lost.numbers
+    if not numbers:
+        return voxels, plan.geometry, flags
+    last = len(voxels) - 1
+    voxels, geometry = kept(voxels, plan.geometry, [last - n if plan.turn.reverse else n for n in numbers])
+    return voxels, geometry, told(flags, plan.stack, geometry, numbers)
+
+
+def _dicom_voxels(plan: DicomPlan, lost: Lost, tell: Progress) -> NDArray:
     stack = plan.stack
     rows, columns = stack.first.rows, stack.first.columns
     shape = (columns, rows) if plan.turn.transpose else (rows, columns)
@@ -109,17 +125,18 @@ def _dicom(plan: DicomPlan, tell: Progress) -> NDArray:
     # Each slice is turned as it comes: turning the volume afterwards would take its memory twice.
     places = voxels[::-1] if plan.turn.reverse else voxels
     if stack.first.encapsulated and len(stack.shots) >= SLICES_FOR_HELPERS and _cores() > 1:
-        _dicom_by_threads(plan, places, tell)
+        _dicom_by_threads(plan, places, lost, tell)
         return voxels
     with FrameReader() as reader:
         for number in range(len(stack.shots)):
             tell(number / len(stack.shots), f"Reading slice {number + 1} of {len(stack.shots)}")
-            _read_slice(plan, reader, number, places[number])
+            with lost.costing(number):
+                _read_slice(plan, reader, number, places[number])
     return voxels
 
 
-def _dicom_by_threads(plan: DicomPlan, places: NDArray, tell: Progress) -> None:
-    """Read compressed slices with all helper processes at once; the first slice that fails ends it."""
+def _dicom_by_threads(plan: DicomPlan, places: NDArray, lost: Lost, tell: Progress) -> None:
+    """Read compressed slices with all helper processes at once; the slice that is one lost too many ends it."""
     readers: SimpleQueue[FrameReader] = SimpleQueue()
     for _ in range(HELPERS):
         readers.put(FrameReader())
@@ -127,7 +144,8 @@ def _dicom_by_threads(plan: DicomPlan, places: NDArray, tell: Progress) -> None:
     def read(number: int) -> None:
         reader = readers.get()
         try:
-            _read_slice(plan, reader, number, places[number])
+            with lost.costing(number):
+                _read_slice(plan, reader, number, places[number])
         finally:
             readers.put(reader)
 
@@ -159,8 +177,12 @@ def _cores() -> int:
 
 
 def _dicom_slice(plan: DicomPlan) -> NDArray:
-    shot = plan.stack.shots[len(plan.stack.shots) // 2]
-    return plan.turn.slice(FrameReader().measured(shot.file, shot.frame, plan.measure))
+    """Return the middle slice, or where it cannot be decoded another."""
+    shots, lost = plan.stack.shots, Lost(len(plan.stack.shots))
+    for number in looked_at(len(shots)):
+        with lost.costing(number):
+            return plan.turn.slice(FrameReader().measured(shots[number].file, shots[number].frame, plan.measure))
+    raise CorruptFileError("The slices that stand for the series cannot be decoded.")
 
 
 def _nifti(plan: NiftiPlan, tell: Progress) -> NDArray:
@@ -176,11 +198,14 @@ def _nifti_units(plan: NiftiPlan) -> Units:
 
 
 def _pictures(plan: PicturePlan, tell: Progress) -> NDArray[np.uint8]:
-    slices = []
+    voxels = np.empty((0, 0, 0), np.uint8)
     for number, (path, label) in enumerate(zip(plan.paths, plan.labels, strict=True)):
         tell(number / len(plan.paths), f"Reading picture {number + 1} of {len(plan.paths)}")
-        slices.append(gray(decode(path, label, plan.max_pixels)))
-    return np.stack(slices)
+        picture = gray(decode(path, label, plan.max_pixels))
+        if number == 0:
+            voxels = np.empty((len(plan.paths), *picture.shape), np.uint8)
+        voxels[number] = picture
+    return voxels
 
 
 def _windowed(image: NDArray, units: Units) -> NDArray[np.uint8]:

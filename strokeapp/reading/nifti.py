@@ -1,12 +1,13 @@
-"""Read NIfTI-1 and NIfTI-2 files, compressed or not, decompressing no more than the header's first volume needs."""
+"""Read NIfTI-1 and NIfTI-2 files, compressed or not, decompressing no more than the volumes asked for need."""
 
 from __future__ import annotations
 
 import gzip
+import math
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,14 +20,20 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from strokeapp.errors import CorruptFileError, GeometryError, LimitError, UnsupportedFileError
-from strokeapp.reading.limits import Limits
-from strokeapp.types import Geometry, QualityFlag, Severity
+from strokeapp.reading.limits import GIB, Limits
+from strokeapp.types import UNKNOWN_ORIENTATION, Geometry, QualityFlag, Severity
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MAX_OFFSET = 64 * 2**20
 """Bytes of extensions a header may claim before the voxels."""
+MAX_FRAMES = 10**6
+"""Volumes a header may claim."""
+BLOCK_VOXELS = 2**18
+"""Voxels looked at together where a whole volume need not be in memory."""
 THICK = 1.5
 """An axis is the slice axis if its spacing is this many times that of both others."""
+MM_OF_UNIT = {1: ("meters", 1000.0), 2: ("millimeters", 1.0), 3: ("micrometers", 0.001)}
+"""Spatial part (3 bits) of xyzt_units: name and millimeters; 0 states none and is taken for millimeters."""
 DAMAGED = "The NIfTI file is damaged or cut off. Copy it again from its source."
 
 
@@ -67,6 +74,16 @@ class NiftiFacts:
         """Tell whether voxels are colors."""
         return self.dtype.names is not None
 
+    @property
+    def volume_bytes(self) -> int:
+        """Return the bytes of one volume as stored."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def packed(self) -> bool:
+        """Tell whether the file is compressed."""
+        return _packed(self.path)
+
 
 def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
     """Read and check a NIfTI header.
@@ -74,8 +91,8 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
     Raises:
         CorruptFileError: Damaged.
         GeometryError: Zero or negative spacing, or an affine that flattens space.
-        LimitError: More voxels than allowed.
-        UnsupportedFileError: Complex or otherwise unreadable voxel type, or no slices.
+        LimitError: More voxels, or bytes of one volume, than allowed.
+        UnsupportedFileError: Complex, 128-bit or otherwise unreadable voxel type, or no slices.
     """
     try:
         with closing(_open(path)) as file, warnings.catch_warnings():
@@ -90,6 +107,13 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
     shape, frames = _shape(header, limits)
     if dtype.kind not in "iuf" and dtype.names is None:
         raise UnsupportedFileError("The NIfTI file holds complex numbers. Save their magnitude and open that.")
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        raise UnsupportedFileError("The NIfTI file holds numbers of 128 bits. Save it with 32 bits and open that.")
+    if math.prod(shape) * dtype.itemsize > limits.volume_bytes:
+        raise LimitError(
+            f"A volume of the NIfTI file takes more than {limits.volume_bytes / GIB:.3g} GiB unpacked. "
+            "Save it with fewer voxels, or with fewer bits for each."
+        )
     axes = _axes(affine, shape)
     return NiftiFacts(
         path=path, label=label, shape=shape, frames=frames, dtype=dtype, offset=_offset(header),
@@ -108,32 +132,73 @@ def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[NDArra
     Raises:
         CorruptFileError: Fewer voxels than the header says.
     """
-    size = int(np.prod(facts.shape)) * facts.dtype.itemsize
+    with _reading(facts) as file:
+        for number in numbers:
+            voxels = _stored(file, facts, number, 0, facts.shape[2])
+            yield voxels.transpose(facts.axes)
+
+
+def blocks(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[tuple[int, NDArray]]:
+    """Yield (volume, some of its voxels as stored) until all of each volume was seen; never a whole one in memory.
+
+    Args:
+        facts: Of the header.
+        numbers: Ascending; the file is read once and no further than the last of them.
+
+    Raises:
+        CorruptFileError: Fewer voxels than the header says.
+    """
+    count = max(1, BLOCK_VOXELS // (facts.shape[0] * facts.shape[1]))
+    with _reading(facts) as file:
+        for number in numbers:
+            for first in range(0, facts.shape[2], count):
+                yield number, _stored(file, facts, number, first, min(count, facts.shape[2] - first))
+
+
+def one_slice(facts: NiftiFacts, number: int, index: int) -> NDArray:
+    """Return one slice of one volume, (rows, columns) as in ``volumes``, without the volume in memory.
+
+    Raises:
+        CorruptFileError: Fewer voxels than the header says.
+    """
+    axis = facts.axes[0]
+    if axis == 2:
+        with _reading(facts) as file:
+            return _stored(file, facts, number, index, 1)[:, :, 0]
+    return np.concatenate([block.take(index, axis) for _, block in blocks(facts, (number,))], axis=-1)
+
+
+@contextmanager
+def _reading(facts: NiftiFacts) -> Iterator[BinaryIO]:
     try:
         with closing(_open(facts.path)) as file:
-            for number in numbers:
-                _check_length(facts, facts.offset + (number + 1) * size)
-                file.seek(facts.offset + number * size)
-                raw = file.read(size)
-                if len(raw) < size:
-                    raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
-                yield np.frombuffer(raw, facts.dtype).reshape(facts.shape, order="F").transpose(facts.axes)
+            yield file
     except (OSError, EOFError, zlib.error) as error:
         raise CorruptFileError(f"{facts.label}: {DAMAGED}", detail=str(error)) from error
 
 
-def _check_length(facts: NiftiFacts, needed: int) -> None:
-    """Refuse an uncompressed file that is too short before memory for what it claims is taken."""
-    with facts.path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    if not packed and facts.path.stat().st_size < needed:
+def _stored(file: BinaryIO, facts: NiftiFacts, number: int, first: int, count: int) -> NDArray:
+    """Return ``count`` planes (i, j, count) of a volume from the plane ``first`` on.
+
+    An uncompressed file that is too short for its volume is refused before memory for what it claims is taken.
+    """
+    start, plane = facts.offset + number * facts.volume_bytes, facts.volume_bytes // facts.shape[2]
+    if not facts.packed and facts.path.stat().st_size < start + facts.volume_bytes:
         raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
+    file.seek(start + first * plane)
+    raw = file.read(count * plane)
+    if len(raw) < count * plane:
+        raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
+    return np.frombuffer(raw, facts.dtype).reshape((*facts.shape[:2], count), order="F")
+
+
+def _packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def _open(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path) if _packed(path) else path.open("rb")  # type: ignore[return-value]
 
 
 def _header(head: bytes, file: BinaryIO) -> Nifti1Header:
@@ -158,30 +223,43 @@ def _shape(header: Nifti1Header, limits: Limits) -> tuple[tuple[int, int, int], 
         raise CorruptFileError(DAMAGED, detail=f"dim {dim}")
     sizes = [*dim[1 : dim[0] + 1], 1][: max(3, dim[0])]
     shape = (sizes[0], sizes[1], sizes[2])
-    if shape[0] * shape[1] * shape[2] > limits.voxels:
+    if math.prod(shape) > limits.voxels:
         raise LimitError("The NIfTI file has more voxels than this program opens at once. Give a smaller image.")
-    return shape, int(np.prod(sizes[3:], dtype=np.int64))
+    frames = math.prod(sizes[3:])
+    if frames > MAX_FRAMES:
+        raise LimitError("The NIfTI file claims more volumes than this program lists. Give those to be read alone.")
+    return shape, frames
 
 
 def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag]]:
-    """Return the affine from voxel to LPS mm: sform before qform, as the standard prefers."""
+    """Return the affine from voxel to LPS mm: sform before qform, as the standard prefers, in the stated unit."""
     dimensions = min(max(int(header["dim"][0]), 2), 3)
     spacing = np.array(header["pixdim"][1 : dimensions + 1], dtype=np.float64)
     if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
         raise GeometryError("The file states a voxel spacing of zero, less or none. Convert the images again.")
     flags: list[QualityFlag] = []
+    unit, millimeters = MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, MM_OF_UNIT[2])
+    to_mm = np.diag([millimeters, millimeters, millimeters, 1.0])
+    if millimeters != 1.0:
+        message = f"The file states lengths in {unit}; they were turned into millimeters."
+        flags.append(QualityFlag("spatial_unit", Severity.WARNING, message))
     sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
-    if sform and qform and not np.allclose(header.get_sform()[:3, :3], header.get_qform()[:3, :3], atol=0.05):
+    if sform and qform and not _agree(header.get_sform(), header.get_qform(), to_mm):
         message = "The two orientations stated in the file (sform and qform) disagree; sform was used."
         flags.append(QualityFlag("orientations_disagree", Severity.WARNING, message))
     if not (sform or qform):
         message = "The file does not state its orientation; left and right may be exchanged."
-        flags.append(QualityFlag("unknown_orientation", Severity.WARNING, message))
-    affine = RAS_TO_LPS @ np.asarray(header.get_best_affine(), dtype=np.float64)
+        flags.append(QualityFlag(UNKNOWN_ORIENTATION, Severity.WARNING, message))
+    affine = RAS_TO_LPS @ to_mm @ np.asarray(header.get_best_affine(), dtype=np.float64)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.all(np.isfinite(affine)) or lengths.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
         raise GeometryError("The orientation stated in the file flattens space. Convert the images again.")
     return affine, flags
+
+
+def _agree(sform: NDArray, qform: NDArray, to_mm: NDArray[np.float64]) -> bool:
+    """Tell whether two affines turn and scale alike, to a twentieth of a millimeter per voxel."""
+    return np.allclose((to_mm @ sform)[:3, :3], (to_mm @ qform)[:3, :3], atol=0.05)
 
 
 def _axes(affine: NDArray[np.float64], shape: tuple[int, int, int]) -> tuple[int, int, int]:

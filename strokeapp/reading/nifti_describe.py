@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from strokeapp.errors import LimitError
 from strokeapp.reading.dicom_describe import LOWEST_DWI_B
 from strokeapp.reading.dicom_describe import REFUSALS as DICOM_REFUSALS
 from strokeapp.reading.dicom_pixels import AIR_HU, LUMA
 from strokeapp.reading.diffusion import shells_of
 from strokeapp.reading.geometry import Turn, canonical, quality_flags
 from strokeapp.reading.inventory import Refusal, Series, short_key
-from strokeapp.reading.limits import Limits
-from strokeapp.reading.nifti import NiftiFacts, volumes
+from strokeapp.reading.limits import GIB, Limits
+from strokeapp.reading.nifti import NiftiFacts, blocks
 from strokeapp.reading.sequence import (
     CT_WORDS,
     MR_WORDS,
@@ -105,34 +109,40 @@ def describe(facts: NiftiFacts, limits: Limits, *, b_values: Many[float] | None 
 
     Raises:
         CorruptFileError: Fewer voxels than the header says.
+        LimitError: A packed file whose volumes the table names would unpack to more than a file may.
     """
     if b_values is not None and facts.frames > 1 and len(b_values) == facts.frames:
         parts = [Part(numbers, b_value, listed=True) for b_value, numbers in shells_of(b_values).items()]
-        return [_series(facts, limits, part, ()) for part in parts]
+        _check_unpacked(facts, limits)
+        values = _values(facts, sorted(part.volumes[0] for part in parts))
+        return [_series(facts, limits, part, (), values[part.volumes[0]]) for part in parts]
+    first = _values(facts, (0,))[0]
     flags: tuple[QualityFlag, ...] = ()
     if b_values is not None and len(b_values) != facts.frames:
         message = f"The list of b-values beside the file has {len(b_values)} entries for {facts.frames} volumes."
         flags = (QualityFlag("b_values_disagree", Severity.WARNING, f"{message} It was not used."),)
     elif b_values is not None:
-        return [_series(facts, limits, Part((0,), b_values[0], listed=True), ())]
-    return [
-        _series(
-            facts,
-            limits,
-            Part(tuple(range(facts.frames)), b_value_of_name(_stem(PurePosixPath(facts.label).name))),
-            flags,
+        return [_series(facts, limits, Part((0,), b_values[0], listed=True), (), first)]
+    part = Part(tuple(range(facts.frames)), b_value_of_name(_stem(PurePosixPath(facts.label).name)))
+    return [_series(facts, limits, part, flags, first)]
+
+
+def _check_unpacked(facts: NiftiFacts, limits: Limits) -> None:
+    """Refuse to inflate all volumes of a file that may not be so large unpacked."""
+    if facts.packed and facts.offset + facts.frames * facts.volume_bytes > limits.file_bytes:
+        raise LimitError(
+            f"The {facts.frames} volumes of the packed NIfTI file take more than {limits.file_bytes / GIB:.3g} GiB. "
+            "Save the volumes of one b-value as a file of their own."
         )
-    ]
 
 
-def _series(facts: NiftiFacts, limits: Limits, part: Part, flags: tuple[QualityFlag, ...]) -> Series:
+def _series(facts: NiftiFacts, limits: Limits, part: Part, flags: tuple[QualityFlag, ...], values: Values) -> Series:
     _, native_row, native_column = facts.axes
     rows, columns = facts.shape[native_row], facts.shape[native_column]
     turn, geometry, plane = canonical(facts.geometry, rows, columns)
     if turn.transpose:
         rows, columns = columns, rows
     name = PurePosixPath(facts.label).name
-    values = _values(facts, part.volumes[0])
     modality = Modality.MR if part.listed and not facts.color else _modality(name, values, facts)
     sequence = _sequence(name, modality, facts, part)
     trace = sequence is Sequence.DWI and part.listed and len(part.volumes) > 1
@@ -157,7 +167,9 @@ def scaled(volume: NDArray, facts: NiftiFacts, modality: Modality) -> NDArray:
     plain = (facts.slope, facts.intercept) == (1.0, 0.0)
     if plain and np.can_cast(facts.dtype, np.int16):
         return np.clip(volume, AIR_HU, None).astype(np.int16) if modality is Modality.CT else volume.astype(np.int16)
-    values = volume.astype(np.float32) * np.float32(facts.slope) + np.float32(facts.intercept)
+    values = volume.astype(np.float32)
+    values *= np.float32(facts.slope)
+    values += np.float32(facts.intercept)
     finite = np.isfinite(values)
     if not finite.all():
         lowest = values[finite].min() if finite.any() else 0.0
@@ -167,13 +179,18 @@ def scaled(volume: NDArray, facts: NiftiFacts, modality: Modality) -> NDArray:
     return values
 
 
-def _values(facts: NiftiFacts, number: int) -> Values:
-    """Look at every voxel of a volume, slice by slice to stay small."""
+def _values(facts: NiftiFacts, numbers: Many[int]) -> dict[int, Values]:
+    """Look at every voxel of some volumes, ascending, in one pass and block by block to stay small."""
     if facts.color:
-        return Values(0.0, 255.0, 0, binary=False, air=0.0)
+        return dict.fromkeys(numbers, Values(0.0, 255.0, 0, binary=False, air=0.0))
+    by_number = groupby(blocks(facts, numbers), key=itemgetter(0))
+    return {number: _values_of((block for _, block in group), facts) for number, group in by_number}
+
+
+def _values_of(volume: Iterable[NDArray], facts: NiftiFacts) -> Values:
     low, high, bad, air, seen = np.inf, -np.inf, 0, 0, set()
-    for image in next(volumes(facts, (number,))):
-        values = image.astype(np.float64) * facts.slope + facts.intercept
+    for block in volume:
+        values = block.astype(np.float64) * facts.slope + facts.intercept
         finite = values[np.isfinite(values)]
         bad += values.size - finite.size
         air += int(np.count_nonzero((finite >= -1100) & (finite <= -900)))

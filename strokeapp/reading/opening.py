@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.reading import dicom_describe, nifti_describe, pictures
+from strokeapp.reading import damaged, dicom_describe, nifti_describe, pictures
 from strokeapp.reading.archive import Budget
 from strokeapp.reading.collect import B_TABLE, Collected, Item, Kind, collect
 from strokeapp.reading.companions import grouped
@@ -72,7 +72,7 @@ def _dicom(found: Collected, limits: Limits, each_file: bool, problems: list[Pro
             files.append(headers.read(item.path, item.label, max_bytes=limits.file_bytes))
         except StrokeAppError as error:
             problems.append(Problem.from_error(item.label, error))
-    return dicom_describe.describe(files, limits, each_file=each_file)
+    return [damaged.listed(one, limits) for one in dicom_describe.describe(files, limits, each_file=each_file)]
 
 
 def _nifti(found: Collected, limits: Limits, problems: list[Problem], tell: Progress) -> list[Series]:

@@ -49,11 +49,16 @@ def repeats(series: Series) -> str:
     return f"{series.frames} images at each position"
 
 
+def _which_is_shown(series: Series) -> str:
+    """Say that one image of several is loaded; their mean is told by a flag."""
+    return "" if any(flag.code == "trace_computed" for flag in series.flags) else ", the first shown"
+
+
 def facts(series: Series) -> str:
     """Return slices, spacing and plane in a few words."""
     parts = [f"{series.slices} slices" if series.slices != 1 else "1 slice"]
     if series.frames > 1:
-        parts.append(repeats(series))
+        parts.append(f"{repeats(series)}{_which_is_shown(series)}")
     if series.spacing_mm is not None:
         z, y, x = series.spacing_mm
         pixel = f"{y:.2g} × {x:.2g}"

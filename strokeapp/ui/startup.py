@@ -8,6 +8,7 @@ import threading
 import streamlit as st
 
 from strokeapp.errors import StrokeAppError
+from strokeapp.reading.decoder_process import SHARED
 from strokeapp.ui.workspace import sweep_abandoned
 
 logger = logging.getLogger(__name__)
@@ -15,8 +16,9 @@ logger = logging.getLogger(__name__)
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Sweep what a killed server left, and load the networks in the background, one copy for all sessions."""
+    """Sweep what a killed server left, start a decoder, and load the networks in the background, for all sessions."""
     sweep_abandoned()
+    SHARED.start()
     threading.Thread(target=_load_networks, name="warm-up", daemon=True).start()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
-from strokeapp.types import Geometry, Modality, Plane, Scan, Sequence, Units
+from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Scan, Sequence, Severity, Units
 from strokeapp.ui import viewer
 
 MARKER = np.array([20.0, -10.0, 30.0])
@@ -63,6 +65,8 @@ if "beside" in asked:
     same = {"same": True, "other": False, "unknown": None}[asked["beside"]]
     second = viewer.Comparison(beside(500.0 if asked["beside"] == "other" else 0.0), same)
 scan = first(float(asked.get("tilt", 0)), "uneven" in asked)
+if "unoriented" in asked:
+    scan = replace(scan, flags=(QualityFlag("unknown_orientation", Severity.WARNING, "Sides may be exchanged."),))
 overlays = []
 if "overlay" in asked:
     maps = np.zeros((40, 32, 32), np.uint8)

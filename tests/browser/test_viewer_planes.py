@@ -51,6 +51,21 @@ def whites(viewer: Viewer, panel: str) -> int:
     return viewer.panel(panel).locator(".image").evaluate(CENTROID)["n"]
 
 
+def letters(viewer: Viewer, panel: str) -> list[str]:
+    return viewer.panel(panel).locator(".edge").all_inner_texts()
+
+
+def test_no_plane_has_letters_where_the_file_states_no_orientation(open_phantom: Callable[..., Viewer]) -> None:
+    viewer = open_phantom("/")
+    viewer.press("g")
+    assert set(letters(viewer, "axial")) == {"A", "P", "R", "L"} and set(letters(viewer, "sagittal")) == set("SIAP")
+    viewer = open_phantom("/?unoriented=1")
+    viewer.press("g")
+    for panel in ("axial", "coronal", "sagittal", "slab"):
+        assert set(letters(viewer, panel)) == {""}
+    assert "mm" in viewer.panel("coronal").locator(".place").inner_text()
+
+
 def projected(viewer: Viewer) -> None:
     viewer.settle()
     viewer.page.wait_for_selector('.panel[data-panel="slab"][data-computing="false"]')

@@ -57,6 +57,15 @@ def test_without_geometry_the_side_is_that_of_the_picture_and_there_is_no_size()
     assert "the picture's right" in text and "does not tell millimeters" in text
 
 
+def test_without_a_stated_orientation_the_side_is_that_of_the_picture_and_there_is_a_size():
+    flag = QualityFlag("unknown_orientation", Severity.WARNING, "Left and right may be exchanged.")
+    scan = replace(head_scan(slices=6), flags=(flag,))
+    for geometry in (scan.geometry, mirrored_geometry(scan.geometry)):  # neither may be believed for the side
+        found = facts_of(replace(scan, geometry=geometry), marked(2, 3))
+        assert found.side is Side.RIGHT and not found.sure_side and found.volume_ml > 0
+        assert "the picture's right; the file does not tell which side" in found.sentences()[0]
+
+
 def test_off_the_axial_plane_no_side_is_named():
     found = facts_of(replace(head_scan(slices=6), plane=Plane.CORONAL), marked(2))
     assert found.side is None and np.isnan(found.mirrored)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.pixels import pixel_array
 
 from strokeapp.reading import load, open_inputs, preselect, thumbnail
 from strokeapp.types import Modality, Plane, Sequence, Units
@@ -74,6 +76,44 @@ def test_enhanced_multiframe(case):
     assert np.all(np.diff(t1.geometry.slice_origins[:, 0]) > 0)
     assert found[Sequence.DWI].b_value == 2500
     assert load(found[Sequence.ASL]).voxels.min() == pytest.approx(-4096, abs=1)  # rescale of the frames is applied
+
+
+def groups_of(dataset, index, name):
+    """Return a functional group of a frame as the standard defines it: the frame's own, else the shared one."""
+    own, shared = dataset.PerFrameFunctionalGroupsSequence[index], dataset.SharedFunctionalGroupsSequence[0]
+    return (own if name in own else shared)[name][0]
+
+
+@pytest.mark.parametrize("series", ["5_anat", "11_DWI", "12_DWI", "14_DWI", "27_asl"])
+def test_every_voxel_of_an_enhanced_file_lies_where_its_frame_says(shared, tmp_path, series):
+    """PS3.3 C.7.6.2.1.1: position of a pixel = frame position + column x row direction + row x column direction."""
+    (path,) = (shared / "cases" / "mr_enhanced_multiframe_dicom").glob(f"{series}*/*.dcm")
+    scan = load(open_inputs([path], workspace=tmp_path).series[0])
+    dataset = pydicom.dcmread(path)
+    pixels, size = pixel_array(dataset), scan.voxels.shape
+    assert size[0] == dataset.NumberOfFrames and sorted(size[1:]) == sorted((dataset.Rows, dataset.Columns))
+    steps = np.stack([scan.geometry.row_step, scan.geometry.column_step], axis=1)
+    for index in range(dataset.NumberOfFrames):
+        position = np.array(groups_of(dataset, index, "PlanePositionSequence").ImagePositionPatient, float)
+        cosines = np.array(groups_of(dataset, index, "PlaneOrientationSequence").ImageOrientationPatient, float)
+        row_mm, column_mm = groups_of(dataset, index, "PixelMeasuresSequence").PixelSpacing
+        transform = groups_of(dataset, index, "PixelValueTransformationSequence") if pixels.ndim == 3 else None
+        for row, column in ((0, 0), (7, 11), (dataset.Rows - 1, dataset.Columns // 2)):
+            point = position + column * column_mm * cosines[:3] + row * row_mm * cosines[3:]
+            number = int(np.argmin(np.abs((point - scan.geometry.slice_origins) @ scan.geometry.normal)))
+            (r, c), _, _, _ = np.linalg.lstsq(steps, point - scan.geometry.slice_origins[number], rcond=None)
+            found = scan.geometry.slice_origins[number] + steps @ np.rint((r, c))
+            np.testing.assert_allclose(found, point, atol=0.01)
+            if transform is not None:
+                scaled, shift = pixels[index, row, column] * float(transform.RescaleSlope), transform.RescaleIntercept
+                rounding = 2**-22 * (abs(scaled) + abs(float(shift)))  # of float32
+                value = pytest.approx(scaled + float(shift), abs=rounding)
+                assert scan.voxels[number, round(r), round(c)] == value
+    gap, row_mm, column_mm = scan.spacing_mm
+    measures = groups_of(dataset, 0, "PixelMeasuresSequence")
+    assert (row_mm, column_mm) == pytest.approx(tuple(map(float, measures.PixelSpacing)), abs=1e-3)
+    stated = measures.get("SpacingBetweenSlices") or measures.SliceThickness  # here slices touch where none is stated
+    assert gap == pytest.approx(float(stated), abs=1e-3)
 
 
 def test_time_series_holds_its_first_frame(case):

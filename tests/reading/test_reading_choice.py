@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from strokeapp.reading import Inventory, Refusal, Series, preselect, ranking
-from strokeapp.reading.choice import bone_kernel
+from strokeapp.reading.choice import RULES, SLICE_POINTS, bone_kernel
 from strokeapp.reading.sequence import b_value_of_name, recognize
 from strokeapp.types import Modality, Plane, QualityFlag, Sequence, Severity
 
@@ -47,6 +50,25 @@ def test_axial_soft_kernel_and_more_slices_win():
     assert chosen(series("coronal", plane=Plane.CORONAL), series("axial")) == "axial"
     assert chosen(series("few", slices=4), series("many", slices=32)) == "many"
     assert chosen(series("neck", description="Neck 2.0"), series("head", description="Head 4.8")) == "head"
+
+
+def test_of_the_same_ct_the_thick_slices_are_read():
+    thin, thick = series("thin", slices=250, spacing_mm=(0.6, 0.5, 0.5)), series("thick", slices=28)
+    assert chosen(thin, thick) == chosen(thick, thin) == "thick"
+    assert chosen(thin, series("bone", slices=28, kernel="H60s")) == "thin"
+    assert chosen(thin, series("words", slices=250, spacing_mm=(0.6, 0.5, 0.5), description="Brain")) == "words"
+    assert chosen(thin, series("coarse", slices=14, spacing_mm=(10.0, 0.5, 0.5))) == "thin"
+    assert chosen(thin, series("single", slices=1, spacing_mm=(float("nan"), 0.5, 0.5))) == "thin"
+    assert (
+        chosen(mr("many", Sequence.FLAIR, slices=160, spacing_mm=(1.0, 1.0, 1.0)), mr("few", Sequence.FLAIR)) == "many"
+    )
+
+
+def test_the_page_of_rules_lists_every_rule():
+    page = (Path(__file__).parents[2] / "docs" / "series.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| [+-]", line)]
+    assert rows == [f"| {rule.points:+g} | {rule.why} |" for rule in RULES]
+    assert SLICE_POINTS == 5.0 and "5 n / (n + 5)" in page
 
 
 def test_b_value_near_1000_wins():

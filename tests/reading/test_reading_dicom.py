@@ -8,11 +8,13 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless, generate_uid
 
 from factories import (
     AXIAL,
     make_ct_series,
+    make_enhanced_ct,
     make_enhanced_mr,
     make_mr_series,
     noise,
@@ -23,7 +25,7 @@ from factories import (
 )
 from strokeapp.errors import StrokeAppError, UnsuitableSeriesError
 from strokeapp.reading import Limits, load, open_inputs, thumbnail
-from strokeapp.types import Modality, Plane, Sequence, Units
+from strokeapp.types import Geometry, Modality, Plane, Sequence, Units
 
 
 def codes(series):
@@ -378,7 +380,7 @@ def test_phantoms_are_told_as_synthetic(tmp_path, opened):
 
 
 def test_damaged_pixels_raise_a_typed_error_that_names_the_file(tmp_path, opened):
-    files = make_ct_series(tmp_path / "in", n=5)
+    files = make_ct_series(tmp_path / "in", n=4)  # too few to do without one
     for path in files:
         dataset = pydicom.dcmread(path)
         dataset.compress(JPEGLSLossless, generate_instance_uid=False)
@@ -423,3 +425,56 @@ def test_a_directory_file_beside_the_images_changes_nothing(tmp_path, opened):
     (tmp_path / "in" / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"../../../etc/passwd")
     inventory = opened()
     assert only(inventory).slices == 3 and not inventory.problems
+
+
+@pytest.mark.filterwarnings("ignore:.*VR CS:UserWarning")
+def test_a_directory_file_leads_nowhere_out_of_the_folder(tmp_path, opened):
+    indexed = {"StudyDate": "20200101", "StudyTime": "120000", "StudyID": "1", "SeriesNumber": 1}
+    make_ct_series(tmp_path / "in" / "IMAGES", n=3, names=["I1", "I2", "I3"], tags=indexed)
+    (outside,) = make_mr_series(tmp_path / "outside", n=1)
+    directory = FileSet()
+    for path in sorted((tmp_path / "in" / "IMAGES").iterdir()):
+        directory.add(path)
+    directory.write(tmp_path / "made")
+    dataset = pydicom.dcmread(tmp_path / "made" / "DICOMDIR")
+    entries = [item for item in dataset.DirectoryRecordSequence if "ReferencedFileID" in item]
+    entries[0].ReferencedFileID = ["..", "outside", outside.name]
+    entries[1].ReferencedFileID = ["", *outside.parts[1:]]
+    dataset.save_as(tmp_path / "in" / "DICOMDIR")
+    inventory = opened()
+    assert only(inventory).slices == 3 and only(inventory).modality is Modality.CT and not inventory.problems
+    assert load(only(inventory)).voxels.shape == (3, 64, 64)
+    for given in (tmp_path / "in" / "DICOMDIR", tmp_path / "in"):
+        assert not any("outside" in series.source for series in opened(given).series)
+    assert not opened(tmp_path / "in" / "DICOMDIR").series
+
+
+def test_enhanced_ct_is_in_hounsfield_units_frame_by_frame(tmp_path, opened):
+    hu = noise(6, 48, 40)
+    slopes, intercepts = [1.0, 1.0, 2.0, 0.5, 1.0, 1.0], [-1024.0, -1000.0, -1024.0, -1024.0, 0.0, -8.0]
+    stored = np.stack([np.rint((hu[k] - intercepts[k]) / slopes[k]) for k in range(6)]).astype(np.int16)
+    order = [3, 0, 5, 1, 4, 2]
+    geometry = slice_geometry(6)
+    path = make_enhanced_ct(tmp_path / "in.dcm", stored, geometry, slopes=slopes, intercepts=intercepts, order=order)
+    scan = load(only(opened(path)))
+    expected = np.stack([stored[k] * slopes[k] + intercepts[k] for k in range(6)])
+    np.testing.assert_array_equal(scan.voxels, np.clip(np.rint(expected), -1024, 32767).astype(np.int16))
+    np.testing.assert_allclose(scan.geometry.slice_origins, geometry.slice_origins, atol=1e-6)
+    assert (scan.modality, scan.units, scan.sequence) == (Modality.CT, Units.HU, Sequence.NCCT)
+    assert only(opened(path)).refusal is None
+
+
+def test_positions_that_hold_different_numbers_of_images_are_told(tmp_path, opened):
+    voxels = noise(6, 40, 40)
+    make_mr_series(tmp_path / "in", voxels=voxels, series_uid="1.2.3", prefix="a")
+    # Slice 2 again with other pixels: another image at a place that has one, later in time.
+    geometry = slice_geometry(6)
+    alone = Geometry(geometry.slice_origins[2:3], geometry.row_step, geometry.column_step)
+    make_mr_series(
+        tmp_path / "in", voxels=voxels[2:3][:, ::-1], geometry=alone, series_uid="1.2.3", prefix="b",
+        edit=lambda dataset, _: setattr(dataset, "InstanceNumber", 99),
+    )  # fmt: skip
+    series = only(opened())
+    (flag,) = (flag for flag in series.flags if flag.code == "repeated_positions")
+    assert "1 to 2 different images" in flag.message and (series.slices, series.frames) == (6, 1)
+    np.testing.assert_array_equal(load(series).voxels, voxels)

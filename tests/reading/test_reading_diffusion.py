@@ -12,17 +12,17 @@ from pydicom.uid import generate_uid
 
 from factories import make_enhanced_mr, make_mr_series, make_nifti, noise, slice_geometry
 from strokeapp.inference.classify import network_for
-from strokeapp.reading import load, open_inputs, preselect
+from strokeapp.reading import Limits, load, nifti, open_inputs, preselect
 from strokeapp.reading.diffusion import b_table, b_value_of, shells_of, trace_of
 from strokeapp.types import Abstention, Modality, Plane, Sequence
 
 RAS = np.diag([1.0, 1.0, 4.0, 1.0])
 
 
-def opened(tmp_path, *paths):
+def opened(tmp_path, *paths, **options):
     workspace = tmp_path / "workspace"
     workspace.mkdir(exist_ok=True)
-    return open_inputs(paths or [tmp_path / "in"], workspace=workspace)
+    return open_inputs(paths or [tmp_path / "in"], workspace=workspace, **options)
 
 
 def signal(b_value, diffusivity, *, slices=4):
@@ -202,6 +202,21 @@ def test_a_table_of_b_values_beside_a_nifti_file_parts_its_volumes(tmp_path):
 def test_a_table_that_does_not_fit_is_not_used_and_told(tmp_path, table):
     (series,) = four_dimensional(tmp_path, table).series if table else four_dimensional(tmp_path, " ").series
     assert series.refusal.code == "time_series" and "b_values_disagree" in {flag.code for flag in series.flags}
+
+
+def test_a_packed_file_is_inflated_once_for_all_b_values_and_never_beyond_the_limit(tmp_path, monkeypatch):
+    values = np.full((32, 32, 4, 40), 100, np.int16)
+    values[:16] = np.arange(40)
+    path = make_nifti(tmp_path / "dwi.nii.gz", values, RAS)
+    (tmp_path / "dwi.bval").write_text(" ".join(str(50 * number) for number in range(40)))
+    opens, real = [], nifti.gzip.open
+    monkeypatch.setattr(nifti.gzip, "open", lambda file: opens.append(file) or real(file))
+    inventory = opened(tmp_path, path, tmp_path / "dwi.bval")
+    assert len(inventory.series) == 40 and len(opens) == 3  # kind, header, values of all shells
+    size = 352 + values.nbytes
+    assert not opened(tmp_path, path, tmp_path / "dwi.bval", limits=Limits(file_bytes=size)).problems
+    (problem,) = opened(tmp_path, path, tmp_path / "dwi.bval", limits=Limits(file_bytes=size - 1)).problems
+    assert problem.code == "too_large" and "40 volumes" in problem.message
 
 
 def test_shells_and_tables(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import struct
+import tracemalloc
 
 import nibabel
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 from factories import make_nifti, noise, voxel_positions
-from strokeapp.reading import Limits, load, open_inputs
+from strokeapp.imaging.measures import volume_ml
+from strokeapp.reading import Limits, load, nifti, open_inputs, thumbnail
+from strokeapp.reading.nifti import blocks, one_slice, read_facts, volumes
 from strokeapp.types import Modality, Plane, Sequence, Units
 
 RAS = np.array([[1.0, 0, 0, -30], [0, 1.0, 0, -20], [0, 0, 4.0, 10], [0, 0, 0, 1]])
@@ -146,6 +149,26 @@ def test_impossible_spacing_is_refused(tmp_path, volume, spacing):
     assert problem(opened(tmp_path, path)) == "bad_geometry"
 
 
+@pytest.mark.parametrize(("unit", "millimeters"), [(1, 1000.0), (2, 1.0), (3, 0.001), (0, 1.0)])
+@pytest.mark.parametrize("forms", [(1, 1), (0, 1), (0, 0)])
+def test_lengths_are_in_the_unit_that_the_header_states(tmp_path, volume, unit, millimeters, forms):
+    # 1.5 x 2 x 4 mm whatever the unit; time is in seconds (8), which must not be taken for a length.
+    affine = np.diag([1.5, 2.0, 4.0, 1.0]) / np.array([millimeters, millimeters, millimeters, 1.0])
+    fields = {"xyzt_units": unit | 8, "sform_code": forms[0], "qform_code": forms[1]}
+    scan = load(only(opened(tmp_path, make_nifti(tmp_path / "x_flair.nii", volume, affine, header=fields))))
+    assert scan.spacing_mm == pytest.approx((4.0, 2.0, 1.5), rel=1e-5)
+    assert volume_ml(np.ones(scan.voxels.shape), scan) == pytest.approx(volume.size * 12 / 1000, rel=1e-5)
+    codes = {flag.code for flag in scan.flags}
+    assert ("spatial_unit" in codes) == (millimeters != 1.0) and "orientations_disagree" not in codes
+
+
+def test_forms_in_meters_are_compared_in_millimeters(tmp_path, volume):
+    affine = np.diag([0.0015, 0.002, 0.004, 1.0])
+    fields = {"xyzt_units": 1, "qform_code": 1, "sform_code": 1, "srow_x": [0.0025, 0, 0, 0]}
+    series = only(opened(tmp_path, make_nifti(tmp_path / "x_flair.nii", volume, affine, header=fields)))
+    assert "orientations_disagree" in {flag.code for flag in series.flags}
+
+
 def test_flat_affine_and_unknown_or_contradicting_orientation(tmp_path, volume):
     flat = {"srow_x": [1, 0, 0, 0], "srow_y": [1, 0, 0, 0], "srow_z": [0, 0, 1, 0]}
     assert problem(opened(tmp_path, make_nifti(tmp_path / "a.nii", volume, RAS, header=flat))) == "bad_geometry"
@@ -190,6 +213,49 @@ def test_a_deflate_bomb_behind_a_small_image_is_never_unpacked(tmp_path, volume)
         for _ in range(64):
             file.write(bytes(2**20))
     assert load(only(opened(tmp_path, bomb))).voxels.shape == (9, 40, 60)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_one_slice_and_blocks_are_those_of_the_volume(tmp_path, volume, monkeypatch, axis):
+    steps = [1.0, 1.0, 1.0, 1.0]
+    steps[axis] = 4.0
+    both = np.stack([volume, volume[::-1]], axis=-1)
+    path = make_nifti(tmp_path / "x_flair.nii.gz", both, np.diag(steps))
+    facts = read_facts(path, path.name, Limits())
+    monkeypatch.setattr(nifti, "BLOCK_VOXELS", 2 * 60 * 40)  # two planes at once, the ninth alone
+    assert facts.axes[0] == axis
+    for number, whole in enumerate(volumes(facts, (0, 1))):
+        np.testing.assert_array_equal(one_slice(facts, number, 5), whole[5])
+    seen = [(number, block.shape[2], int(block.sum(dtype=np.int64))) for number, block in blocks(facts, (0, 1))]
+    assert [(number, planes) for number, planes, _ in seen] == [(n, p) for n in (0, 1) for p in (2, 2, 2, 2, 1)]
+    assert [sum(total for n, _, total in seen if n == number) for number in (0, 1)] == [volume.sum(dtype=np.int64)] * 2
+
+
+def test_a_packed_volume_is_listed_and_drawn_without_being_in_memory(tmp_path):
+    values = np.tile(np.arange(256, dtype=np.uint8), (512, 1, 512)).reshape(512, 256, 512)  # 64 MiB, packs to little
+    path = make_nifti(tmp_path / "x_flair.nii.gz", values, RAS)
+    del values
+    assert path.stat().st_size < 2**20
+    tracemalloc.start()
+    try:
+        series = only(opened(tmp_path, path))
+        assert thumbnail(series).shape == (96, 96)
+        assert tracemalloc.get_traced_memory()[1] < 48 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert load(series).voxels.shape == (512, 256, 512)
+
+
+def test_bytes_of_a_volume_are_bounded_whatever_the_type(tmp_path, volume):
+    path = make_nifti(tmp_path / "flair.nii.gz", volume.astype(np.float64), RAS)
+    assert not opened(tmp_path, path, limits=Limits(volume_bytes=8 * volume.size)).problems
+    assert problem(opened(tmp_path, path, limits=Limits(volume_bytes=8 * volume.size - 1))) == "too_large"
+    huge = {"dim": [3, 1024, 1024, 257, 1, 1, 1, 1], "datatype": 64, "bitpix": 64}  # 2.01 GiB of float64
+    assert problem(opened(tmp_path, make_nifti(tmp_path / "x.nii", volume, RAS, header=huge))) == "too_large"
+    many = {"dim": [7, 60, 40, 9, 32767, 32767, 32767, 32767]}
+    assert problem(opened(tmp_path, make_nifti(tmp_path / "y.nii", volume, RAS, header=many))) == "too_large"
+    wide = {"datatype": 1536, "bitpix": 128}
+    assert problem(opened(tmp_path, make_nifti(tmp_path / "z.nii", volume, RAS, header=wide))) == "unsupported_file"
 
 
 def test_pairs_and_complex_values_are_refused_in_words(tmp_path, volume):

@@ -7,10 +7,13 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from factories import make_picture
-from strokeapp.reading import Limits, load, open_inputs, preselect, thumbnail
+from strokeapp.errors import CorruptFileError, UnsuitableSeriesError
+from strokeapp.reading import Limits, load, open_inputs, pictures, preselect, thumbnail
+from strokeapp.reading.decoder_process import DecoderProcess
+from strokeapp.reading.picture_decode import head
 from strokeapp.types import Modality, Units
 
 
@@ -96,6 +99,65 @@ def test_huge_pictures_are_refused_before_decoding(tmp_path, opened):
     assert [problem.code for problem in opened(tmp_path / "huge.png").problems] == ["too_large"]
     make_picture(tmp_path / "small.png", gray())
     assert opened(tmp_path / "small.png", limits=Limits(picture_pixels=7999)).problems[0].code == "too_large"
+
+
+def test_pictures_that_are_too_many_together_are_listed_but_not_decoded(tmp_path, opened, monkeypatch):
+    for number in range(10):
+        make_picture(tmp_path / "in" / f"{number}.png", gray(number))
+    make_picture(tmp_path / "in" / "other.png", gray(11, 64, 64))
+    assert {series.refusal for series in opened(limits=Limits(voxels=10 * 80 * 100)).series} == {None}
+    decoded = []
+    monkeypatch.setattr(
+        pictures, "decode", lambda path, label, most: decoded.append(label) or np.zeros((64, 64), np.uint8)
+    )
+    large, small = opened(limits=Limits(voxels=10 * 80 * 100 - 1)).series
+    assert (large.slices, large.refusal.code, large.viewable) == (10, "too_large", False)
+    assert small.viewable and decoded == ["in/other.png"]
+    with pytest.raises(UnsuitableSeriesError):
+        load(large)
+    each = opened(limits=Limits(voxels=80 * 100), each_file=True).series
+    assert len(each) == 11 and all(series.viewable for series in each)
+
+
+def test_a_turned_picture_counts_with_those_it_lies_beside(tmp_path, opened):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "in").mkdir()
+    Image.fromarray(gray(1, 100, 80)).save(tmp_path / "in" / "turned.png", exif=exif)
+    make_picture(tmp_path / "in" / "upright.png", gray(2))
+    (series,) = opened().series
+    assert (series.slices, series.rows, series.columns) == (2, 80, 100) and load(series).voxels.shape == (2, 80, 100)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])
+def test_only_heads_are_looked_at_outside_the_helper(tmp_path, monkeypatch, suffix):
+    path = make_picture(tmp_path / f"one.{suffix}", gray())
+
+    def decoded(*_args, **_options):
+        raise AssertionError("decoded here")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decoded)
+    assert (head(path).rows, head(path).columns, head(path).pages) == (80, 100, 1)
+    assert pictures.decode(path, "one", 8000).shape == (80, 100)
+
+
+def test_pictures_are_decoded_in_a_helper_that_may_die(tmp_path, opened, monkeypatch):
+    make_picture(tmp_path / "in" / "one.png", gray())
+    helper = DecoderProcess(timeout=0.0)  # killed before it can answer
+    monkeypatch.setattr(pictures, "SHARED", helper)
+    inventory = opened()
+    assert not inventory.series and [problem.code for problem in inventory.problems] == ["corrupt_file"]
+    helper._timeout = 120.0
+    np.testing.assert_array_equal(load(opened().series[0]).voxels[0], gray())
+    helper.close()
+
+
+def test_a_picture_that_wants_too_much_memory_costs_one_file(tmp_path):
+    make_picture(tmp_path / "wide.png", np.zeros((8000, 8000, 3), np.uint8))
+    helper = DecoderProcess(memory=2**30)
+    with pytest.raises(CorruptFileError, match="MemoryError"):
+        helper.picture(tmp_path / "wide.png", 64_000_000)
+    helper.close()
 
 
 @pytest.mark.parametrize("name", ["cut.png", "cut.jpg"])

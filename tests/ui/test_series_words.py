@@ -9,7 +9,7 @@ import pytest
 
 from factories import make_ct_series
 from strokeapp.reading import Inventory, Problem, Refusal, Series, open_inputs
-from strokeapp.types import Modality, Plane, Sequence
+from strokeapp.types import Modality, Plane, QualityFlag, Sequence, Severity
 from strokeapp.ui.series_words import facts, grouped, headline, name, nothing_found, patients
 
 SERIES = Series(
@@ -42,6 +42,16 @@ def test_series_without_a_description_go_by_their_file() -> None:
 
 def test_a_single_slice_has_no_slice_distance() -> None:
     assert facts(SERIES) == "1 slice · 0.5 × 0.5 mm · axial"
+
+
+def test_the_list_says_that_of_several_images_the_first_is_shown() -> None:
+    timed = replace(SERIES, slices=15, frames=10, modality=Modality.MR, sequence=Sequence.TIME_SERIES)
+    assert facts(timed).startswith("15 slices · 10 time points, the first shown · ")
+    assert "10 images at each position, the first shown" in facts(replace(timed, sequence=Sequence.T2))
+    directions = replace(timed, sequence=Sequence.DWI, b_value=1000.0)
+    mean = QualityFlag("trace_computed", Severity.INFO, "The mean of 10 diffusion images at each position is shown.")
+    assert "10 diffusion directions · " in facts(replace(directions, flags=(mean,)))
+    assert "first" not in facts(replace(SERIES, slices=15))
 
 
 def test_patients_of_one_drop_get_letters_and_never_names(tmp_path) -> None:

@@ -246,6 +246,14 @@ def test_description_claims_nothing_without_geometry() -> None:
     assert described["edges"] is described["geometry"] is None
 
 
+def test_description_names_no_side_where_the_file_states_no_orientation() -> None:
+    flag = QualityFlag("unknown_orientation", Severity.WARNING, "Left and right may be exchanged.")
+    described = describe_scan(scan(flags=(flag,)), CT_PRESETS)
+    assert described["edges"] is None and described["notes"] == [flag.message]
+    assert described["geometry"]["columnStep"] == [0.4, 0, 0]
+    assert describe_scan(scan(), CT_PRESETS)["edges"]["left"] == "R"
+
+
 @pytest.mark.parametrize(
     "overlay",
     [

@@ -14,12 +14,15 @@ from strokeapp.ui.viewer.orientation import edge_letters
 
 
 def describe_scan(scan: Scan, presets: Sequence[WindowPreset]) -> dict[str, Any]:
-    """Return what the viewer prints around the picture; geometry entries are None where none is claimed."""
+    """Return what the viewer prints around the picture.
+
+    Geometry is None where none is claimed, the letters of the edges where the patient's directions are not known.
+    """
     geometry = scan.geometry
     return {
         "title": _title(scan),
         "units": scan.units.value,
-        "edges": None if geometry is None else dict(edge_letters(geometry)),
+        "edges": dict(edge_letters(geometry)) if geometry is not None and scan.oriented else None,
         "geometry": None if geometry is None else describe_geometry(geometry),
         "synthetic": scan.synthetic,
         "notes": [flag.message for flag in scan.flags if flag.severity is not Severity.INFO],

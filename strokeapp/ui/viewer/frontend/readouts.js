@@ -37,9 +37,11 @@ function placeWords(panel, plane) {
   return frame.known ? `${slice} · ${at}` : slice;
 }
 
-// Letters of the acquired slices come from their orientation; cuts lie along the patient's axes.
+// Letters of the acquired slices come from their orientation; cuts lie along the patient's axes. A series that does not
+// state its orientation has none, on no plane.
 function panelEdges(panel) {
-  return panel.acquired ? panel.source.scan.edges : SCREEN[panel.axis].edges;
+  const { edges } = panel.source.scan;
+  return panel.acquired || !edges ? edges : SCREEN[panel.axis].edges;
 }
 
 function scaleOf({ perMm, width }) {
