@@ -13,6 +13,7 @@ from strokeapp.errors import ModelError
 from strokeapp.models.layers import LayerCount
 from strokeapp.models.markdown import DASH, figure_text, markdown_table
 from strokeapp.models.registry import Card
+from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.paper import PAPER_MEASURES, SOURCE
 from strokeapp.types import Modality
 
@@ -98,7 +99,7 @@ def methods_section(record: MethodsRecord, figures: pd.DataFrame) -> str:
 
     Args:
         record: From ``methods_record``.
-        figures: As ``strokeapp.performance.paper.paper_table`` returns it.
+        figures: As ``strokeapp.performance.paper.paper_figures`` returns it.
     """
     d = record.details
     paragraphs = [
@@ -113,14 +114,21 @@ def methods_section(record: MethodsRecord, figures: pd.DataFrame) -> str:
         f"**Training.** Batches of {record.batch} images; epochs: {record.epochs}. Loss: {record.loss}. "
         f"Optimizer: {record.optimizer}. Learning rate: {record.learning_rate}. {d['aids']}",
         f"**Hardware and framework.** {_sentence(record.hardware)} {d['time']}Framework: {_sentence(record.framework)}",
-        "**Evaluation.** Every image is judged by a network that had not learnt from its patient, at the balanced "
-        "operating point; 95 % intervals by resampling patients. The figures are by image, over all datasets.",
+        f"**Evaluation.** Every image is judged by a network that had not learnt from its patient; "
+        f"{_point(figures)}. 95 % intervals by resampling patients. The figures are by image, over all datasets.",
         results_table(figures),
         f"The rows of {SOURCE} are the paper's own and were not measured on these images.",
         "## The paper's blanks",
         markdown_table(("blank", "value"), [(name, getattr(record, field)) for field, name in BLANKS.items()]),
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _point(figures: pd.DataFrame) -> str:
+    """Return at which operating point the figures of the findings that are read stand."""
+    read = figures[figures["ours"].notna() | figures["read"].notna()]
+    elsewhere = len(read) > 0 and bool(read["crossed"].all())
+    return f"balanced {CHOSEN_ELSEWHERE}, of external images as shipped" if elsewhere else f"balanced {CHOSEN_HERE}"
 
 
 def results_table(figures: pd.DataFrame) -> str:

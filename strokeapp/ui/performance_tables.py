@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.lesions import dice_table
 from strokeapp.performance.literature import literature_table
 from strokeapp.performance.paper import SOURCE
@@ -133,11 +134,18 @@ def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
         exhibits.table(column, f"paper-{finding}", title, _paper_shown(finding, part), part, width=HALF)
     note = (
         f"The paper's figures ({SOURCE}) are its own and were not measured on these images. Ours are by image, over "
-        "all datasets, at the stored operating point. The columns stand beside each other for orientation; they do "
-        "not show which is better."
+        f"all datasets: {_point(table)}. The columns stand beside each other for orientation; they do not show which "
+        "is better."
     )
     st.caption(note)
     exhibits.annotate(note)
+
+
+def _point(table: pd.DataFrame) -> str:
+    if not table["crossed"].all():
+        return CHOSEN_HERE
+    note = "so they differ from figures above at the stored one, which was chosen on these same images"
+    return f"{CHOSEN_ELSEWHERE} (for external images: the stored one), {note}"
 
 
 def _paper_shown(finding: str, part: pd.DataFrame) -> pd.DataFrame:
