@@ -51,8 +51,8 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
 
     Args:
         run: Its folder.
-        pooled: Findings into which the pooled classifier is averaged, where that shall differ from the recipe:
-            both logits are known out of fold, so the choice needs no other training.
+        pooled: Findings into which the pooled classifier is averaged, where that shall differ from the recipe's
+            ``read_pooled``: both logits are known out of fold, so the choice needs no other training.
 
     Inner rows take the logits of the fold they were held out of; external rows, which no network of the run
     learnt from, take those of the final network.
@@ -62,8 +62,8 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     """
     recipe = load_recipe(run)
     if pooled is not None:
-        recipe = dataclasses.replace(recipe, pooled=pooled)
-    averaged = np.array([finding.value in recipe.pooled for finding in FINDINGS])
+        recipe = dataclasses.replace(recipe, read_pooled=pooled)
+    averaged = np.array([finding.value in recipe.reading_pooled for finding in FINDINGS])
     table = read_rows(run)
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}

@@ -1,10 +1,12 @@
-"""Write the tables of the performance page: datasets, subgroups, lesions, the paper, the literature."""
+"""Write the tables of the performance page: datasets, subgroups, lesions, goals, the paper, the literature."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
+from strokeapp.models.card_text import MET, goal_text
+from strokeapp.models.markdown import DASH, figure_text
 from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.lesions import dice_table
 from strokeapp.performance.literature import literature_table
@@ -122,6 +124,30 @@ def _dice_shown(dice: pd.DataFrame) -> pd.DataFrame:
             "Dice 0": [f"{r['missed']:.0%}" for r in rows],
         }
     )
+
+
+def show_goals(exhibits: Exhibits, network: Network) -> None:
+    """Write every goal of the network's card beside its figure, missed or met; a card without goals shows nothing."""
+    rows = network.raw.get("goals")
+    if not rows:
+        return
+    exhibits.section("Goals")
+    judged = [row["met"] for row in rows if row["met"] is not None]
+    title = f"{judged.count(False)} of {len(judged)} goals missed"
+    shown = pd.DataFrame(
+        {
+            "What": [row["what"] for row in rows],
+            "Goal": [goal_text(row) for row in rows],
+            "Measured": [figure_text(row["value"], row["low"], row["high"]) for row in rows],
+            "n": [f"{row['n']:,}" if row["n"] else DASH for row in rows],
+            "Result": [MET[row["met"]].capitalize() for row in rows],
+        }
+    )
+    note = (
+        "From the network's card, whatever is chosen above; remarks are in the CSV. A goal is met when the figure "
+        "itself reaches it, whatever its interval."
+    )
+    exhibits.table(st, "goals", title, shown, pd.DataFrame(rows), note=note)
 
 
 def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
