@@ -11,7 +11,7 @@ from factories_models import card_values, install_network
 from torch import nn
 
 from strokeapp.errors import ModelError
-from strokeapp.models.card_text import card_markdown, gallery_table, subgroups_table
+from strokeapp.models.card_text import card_markdown, gallery_table, operating_points_table, subgroups_table
 from strokeapp.models.layers import LayerCount, count_layers
 from strokeapp.models.markdown import figure_text, markdown_table
 from strokeapp.models.methods_text import BLANKS, methods_record, methods_section
@@ -110,6 +110,16 @@ def test_an_empty_fact_is_refused(install, value) -> None:
 def test_recurrent_layers_come_from_the_card_where_it_counts_them(install) -> None:
     network = raw_card()["network"] | {"recurrent_layers": 2}
     assert methods_record(install(network=network), LAYERS).recurrent_layers == "2"
+
+
+def test_operating_points_that_coincide_are_said_to() -> None:
+    points = {"high_sensitivity": 0.2, "balanced": 0.2, "high_specificity": 0.5}
+    apart = {"high_sensitivity": 0.1, "balanced": 0.2, "high_specificity": 0.5}
+    entry = {"operating_points": points, "study_operating_points": apart}
+    text = operating_points_table({"findings": {"ischemic": entry}})
+    assert "One point under two names: ischemic per slice, high sensitivity = balanced. " in text
+    entry = {"operating_points": apart, "study_operating_points": apart}
+    assert "two names" not in operating_points_table({"findings": {"ischemic": entry}})
 
 
 def test_layers_are_counted_once_each() -> None:
