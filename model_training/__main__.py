@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     package.add_argument("--out", type=Path, default=WEIGHTS_FOLDER, help="folder of shipped networks")
     package.add_argument("--hardware", default="", help="for the card: what the run took place on")
     package.add_argument("--manifest", type=Path, help="adds lesion sizes to the card")
-    package.add_argument("--pooled", nargs="*", help="findings that average in the pooled classifier")
+    package.add_argument("--pooled", nargs="*", help="findings that average in the pooled classifier (the recipe's)")
     package.set_defaults(run=_package)
     known = commands.add_parser("familiarity", help="fit what a shipped network abstains from as unlike its training")
     known.add_argument("run_folder", type=Path, metavar="RUN", help="folder of its run")

@@ -16,10 +16,10 @@ import torch
 from model_training.calibrate import fit_calibration
 from model_training.claim import claim_items
 from model_training.experiments import read_experiments
-from model_training.goals import slice_logits
+from model_training.goals import Evidence, goal_rows, slice_logits
 from model_training.init import PRETRAINED
 from model_training.lesion_sizes import add_manifest_columns
-from model_training.limits import INTENDED_USE, limits_of
+from model_training.limits import INTENDED_USE, limits_of, weak_sources
 from model_training.recipe import Recipe
 from model_training.runs import earlier_training
 from model_training.sources import SOURCES, TERMS
@@ -30,9 +30,10 @@ from strokeapp.models.backbones import LITE0
 from strokeapp.models.layers import count_layers
 from strokeapp.models.registry import CARD, Card, FindingSettings, load_network, read_card
 from strokeapp.performance.calibration_change import calibration_error
+from strokeapp.performance.crossed import EXTERNAL
 from strokeapp.performance.gallery import worst_mistakes
 from strokeapp.performance.intervals import RESAMPLES
-from strokeapp.performance.predictions import known, known_rows, read_predictions
+from strokeapp.performance.predictions import known, known_rows, patient_groups, read_predictions
 from strokeapp.performance.subgroups import subgroup_table, unknown_attributes
 from strokeapp.performance.summary import to_records
 from strokeapp.types import Finding, Modality
@@ -78,7 +79,7 @@ def build_card(
         "network": {
             "kind": "U-Net on EfficientNet-Lite0" if recipe.backbone == LITE0 else f"U-Net on {recipe.backbone}",
             "backbone": recipe.backbone,
-            "pooled": list(recipe.pooled),
+            "pooled": list(recipe.reading_pooled),
             "top_share": recipe.top_share,
             "recurrent_layers": 0,
         },
@@ -111,6 +112,8 @@ def _training(results: RunResults, hardware: str) -> dict[str, Any]:
         "images_per_epoch": recipe.images_per_epoch,
         "init": recipe.init,
         "earlier": earlier_training(recipe),
+        "start_share": recipe.start_share,
+        "pooled": list(recipe.pooled),
         "encoder_rate": recipe.encoder_rate,
         "layer_decay": recipe.layer_decay,
         "patience": recipe.patience,
@@ -136,14 +139,15 @@ def _sources(datasets: Sequence[str], table: pd.DataFrame) -> list[dict[str, Any
 def _license(sources: Sequence[Mapping[str, Any]], recipe: Recipe) -> str:
     """Return the terms of the weights: the strictest of what they learnt from.
 
-    Weights that go on from a run carry that run's terms too; those that continue from any other file may come from
-    any set, and carry the strictest.
+    Weights that go on from a run carry that run's terms too, and those of the runs before it; those that continue
+    from any other file may come from any set, and carry the strictest.
     """
-    before = earlier_training(recipe)
-    if recipe.init.startswith(PRETRAINED) and (before is None or before["init"].startswith(PRETRAINED)):
+    terms, init, before = [item["terms"] for item in sources], recipe.init, earlier_training(recipe)
+    while before is not None:
+        terms += [SOURCES.get(name, {"terms": "not stated"})["terms"] for name in before["datasets"]]
+        init, before = before["init"], before["earlier"]
+    if init.startswith(PRETRAINED):
         return TERMS
-    terms = [item["terms"] for item in sources]
-    terms += [SOURCES.get(name, {"terms": "not stated"})["terms"] for name in (before or {}).get("datasets", ())]
     return SHARE_ALIKE if all(item.startswith("CC") and "NC" not in item for item in terms) else TERMS
 
 
@@ -151,8 +155,8 @@ def complete_card(folder: Path, *, manifest: Path | None = None, n: int = RESAMP
     """Add to a network's card what its stored predictions and files tell, and return it.
 
     Writes calibration errors, subgroups, failure gallery, layer counts, experiments, what was measured of its
-    explanations, limits, intended use and the CLAIM checklist; what the run itself recorded stays as it is. May be
-    repeated.
+    explanations, goals beside figures, limits, intended use and the CLAIM checklist; what the run itself recorded
+    stays as it is. May be repeated.
 
     Args:
         folder: Of the network: card, weights, predictions, and ``experiments.json`` where there is one.
@@ -168,9 +172,12 @@ def complete_card(folder: Path, *, manifest: Path | None = None, n: int = RESAMP
     table, raw = read_predictions(card.predictions), dict(card.raw)
     layers = count_layers(load_network(card))
     raw["network"] = {**raw["network"], "convolutional_layers": layers.convolutional}
-    raw["intended_use"], raw["limits"] = dict(INTENDED_USE), limits_of(raw["sequences"])
     raw |= measured_parts(card, table, n=n)
+    raw["intended_use"] = dict(INTENDED_USE)
+    raw["limits"] = [*limits_of(raw["sequences"]), *weak_sources(raw["subgroups"])]
     raw["experiments"], raw["explanations"] = read_experiments(folder), explained(card)
+    raw["external"] = external_record(table, card)
+    raw["goals"] = [row.record() for row in goal_rows(Evidence(dataclasses.replace(card, raw=raw), table, n))]
     raw["claim"] = claim_items(raw)
     text = json.dumps(raw, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
@@ -188,6 +195,24 @@ def explained(card: Card) -> dict[str, Any] | None:
         return None
     hits = {f.value: figures.sentence(figures.default, f) for f in card.findings}
     return {"version": figures.version, "default": figures.default, "hits": hits}
+
+
+def external_record(table: pd.DataFrame, card: Card) -> dict[str, Any] | None:
+    """Return what there is of images that no part of the run has learnt from; None where there is nothing.
+
+    Returns:
+        images, patients (groups, where the source names none), and per finding with and without it.
+    """
+    rows = table[table["fold"] == EXTERNAL]
+    if rows.empty:
+        return None
+    counted = {f.value: rows[f.value].value_counts() for f in card.findings}
+    return {
+        "images": len(rows),
+        "patients": len(np.unique(patient_groups(rows))),
+        "with": {name: int(count.get(1, 0)) for name, count in counted.items()},
+        "without": {name: int(count.get(0, 0)) for name, count in counted.items()},
+    }
 
 
 def measured_parts(card: Card, table: pd.DataFrame, *, n: int = RESAMPLES) -> dict[str, Any]:
@@ -244,7 +269,7 @@ def cross_fitted(logits: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> n
         logits, labels: (images,) of one finding.
         folds: (images,) names; "external" is never fitted on.
     """
-    inner, out = folds != "external", np.full(len(logits), np.nan)
+    inner, out = folds != EXTERNAL, np.full(len(logits), np.nan)
     for name in np.unique(folds):
         held, fit = folds == name, inner & (folds != name)
         if len(np.unique(labels[fit])) < 2:

@@ -6,9 +6,11 @@ Artificial Intelligence 2024;6(4):e240300. The items stand here in our own words
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
+
+from model_training.experiments import LEFT_OUT
 
 
 class Status(StrEnum):
@@ -117,7 +119,7 @@ def _design(raw: Mapping[str, Any]) -> dict[int, Answer]:
         1: _yes(f"Card, title: {raw['title']}; {raw['network']['kind']}, deep learning."),
         2: (Status.PARTLY, "Methods section and report; no abstract is written."),
         3: (Status.PARTLY, "Card, intended use; the clinical background is left to the paper."),
-        4: _yes("Report, goals: each aim is a figure with its target."),
+        4: _yes("Card and report, goals: each aim is a figure with its target, missed or met."),
         5: _yes("Retrospective: existing image sets only."),
         6: _yes(f"Detection per slice and per study of: {', '.join(raw['findings'])}; card, intended use."),
     }
@@ -182,8 +184,22 @@ def _explained(raw: Mapping[str, Any]) -> Answer:
     return Status.ANSWERED, where
 
 
+def _external(found: Mapping[str, Any] | None, experiments: Sequence[Mapping[str, Any]]) -> Answer:
+    """Answer only where whole figures can be had from several patients of sources never learnt from."""
+    left_out = any(row["name"].startswith(LEFT_OUT) for row in experiments)
+    more = " Sources left out of shorter trainings: card, experiments." if left_out else ""
+    if not found:
+        return (Status.PARTLY, more.strip()) if left_out else (Status.NOT_ANSWERED, "Every source was learnt from.")
+    several = found["patients"] > 1
+    whose = f"{found['patients']:,} patients" if several else "one group of patients"
+    where = f"{found['images']:,} images of {whose}, of sources never learnt from"
+    lacks = [] if several else ["too few to tell"]
+    half = [name for name in found["with"] if not (found["with"][name] and found["without"][name])]
+    lacks += [f"not both with and without a finding ({', '.join(half)})"] if half else []
+    return (Status.PARTLY, f"{where}: {'; '.join(lacks)}.{more}") if lacks else (Status.ANSWERED, f"{where}.{more}")
+
+
 def _evaluation(raw: Mapping[str, Any]) -> dict[int, Answer]:
-    external = raw["training"].get("external_images", 0)
     experiments = raw.get("experiments")
     return {
         28: _yes("Report: AUC, recall, specificity, precision, F1, accuracy, Dice, calibration error."),
@@ -195,7 +211,7 @@ def _evaluation(raw: Mapping[str, Any]) -> dict[int, Answer]:
         ),
         31: _explained(raw),
         32: _yes("Report: figures per dataset, out of fold."),
-        33: _if(external, f"{external} images of a source never learnt from.", "Every source was learnt from."),
+        33: _external(raw.get("external"), experiments or ()),
         34: (Status.NOT_APPLICABLE, "Not a clinical trial."),
     }
 

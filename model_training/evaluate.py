@@ -179,22 +179,28 @@ def _lesion_dice(row, item: SliceInput, shape: tuple[int, int], maps: NDArray, c
 
 
 def _metrics(result: pd.DataFrame, failures: int, folder: Path) -> dict:
-    used = sorted({text.rpartition(" ")[0] for text in result["model"] if text})
-    thresholds: dict[Finding, float] = {}
-    for name in used:
-        for finding, settings in find(name, folder).findings.items():
-            thresholds.setdefault(finding, settings.threshold)
-    numeric = result.copy()
-    for name in LABELS:
-        numeric[name] = numeric[name].astype("float64")
-    dice = result.dropna(subset=["lesion_dice"]).groupby("dataset")["lesion_dice"]
+    """Return counts of all rows, and per network what its own rows say at its own thresholds."""
+    names = result["model"].str.rpartition(" ")[0]
     return {
         "images": len(result),
         "answered": int((result["model"] != "").sum()),
         "not_opened": failures,
-        "models": used,
+        "networks": {
+            name: _network_metrics(result[names == name], find(name, folder)) for name in sorted(set(names) - {""})
+        },
+    }
+
+
+def _network_metrics(result: pd.DataFrame, card: Card) -> dict:
+    """Return the figures of one network's rows: others have other thresholds, and other kinds of images."""
+    thresholds = {finding: settings.threshold for finding, settings in card.findings.items()}
+    numeric = result.astype(dict.fromkeys(LABELS, "float64"))
+    dice = result.dropna(subset=["lesion_dice"]).groupby("dataset")["lesion_dice"]
+    return {
+        "version": card.version,
+        "images": len(result),
         "thresholds": {finding.value: value for finding, value in thresholds.items()},
-        "figures": to_records(summarize(numeric, thresholds)) if thresholds else [],
+        "figures": to_records(summarize(numeric, thresholds)),
         "lesion_dice": {
             name: {"n": len(v), "mean": round(float(v.mean()), 4), "median": round(float(v.median()), 4)}
             for name, v in dice

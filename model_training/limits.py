@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from strokeapp.inference.pooling import TOP_SLICES
+from strokeapp.models.markdown import named_figure
 
 INTENDED_USE = {
     "purpose": "Research on, and demonstration of, reading head CT and MR for stroke with a network.",
@@ -60,6 +62,9 @@ BY_SEQUENCE = {
     ),
 }
 
+WEAK, LEAST_IMAGES = 0.8, 20
+"""A recall or specificity below the first, on at least so many images, is a limit of its own."""
+
 UNKNOWN_SEQUENCE = "Nothing has been written down about the limits of this sequence; treat every reading with doubt."
 
 
@@ -71,3 +76,26 @@ def limits_of(sequences: Iterable[str]) -> list[str]:
     """
     special = [text for name in sequences for text in BY_SEQUENCE.get(name, (UNKNOWN_SEQUENCE,))]
     return list(dict.fromkeys((*COMMON, *special)))
+
+
+def weak_sources(subgroups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one limit for every source and subtype on which a network measurably fails too often.
+
+    Args:
+        subgroups: Records of the card, at the shipped operating points.
+    """
+    found = []
+    for row in subgroups:
+        if row["attribute"] not in ("source", "subtype"):
+            continue
+        sizes = {"recall": row["positives"], "specificity": row["images"] - row["positives"]}
+        for measure, size in sizes.items():
+            value = row[measure]
+            if value is not None and value < WEAK and size >= LEAST_IMAGES:
+                which = "with" if measure == "recall" else "without"
+                found.append(
+                    f"Weak on {row['group']} ({row['attribute']}): {row['finding']} {measure} "
+                    f"{named_figure(row, measure)} on {size:,} images {which} the finding, at the shipped operating "
+                    "point."
+                )
+    return found

@@ -6,9 +6,8 @@ from strokeapp.models.layers import count_layers
 from strokeapp.models.methods_text import methods_record, methods_section
 from strokeapp.models.registry import Card, load_network
 from strokeapp.performance.intervals import RESAMPLES
-from strokeapp.performance.paper import paper_table
+from strokeapp.performance.paper import paper_figures
 from strokeapp.performance.predictions import read_predictions
-from strokeapp.performance.summary import summarize
 
 
 def methods_of(card: Card, *, n: int = RESAMPLES) -> str:
@@ -24,5 +23,4 @@ def methods_of(card: Card, *, n: int = RESAMPLES) -> str:
     """
     record = methods_record(card, count_layers(load_network(card)))
     thresholds = {finding: settings.threshold for finding, settings in card.findings.items()}
-    summary = summarize(read_predictions(card.predictions), thresholds, per_dataset=False, n=n)
-    return methods_section(record, paper_table(summary))
+    return methods_section(record, paper_figures(read_predictions(card.predictions), thresholds, n=n))

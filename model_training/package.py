@@ -21,6 +21,7 @@ from model_training.manifest import SUBTYPES
 from model_training.predict import dice
 from model_training.recipe import Recipe
 from model_training.runs import averaged_weights, load_recipe, read_rows, unfinished
+from strokeapp.errors import RecipeError
 from strokeapp.inference.slices import calibrated
 from strokeapp.models.registry import CARD, PREDICTIONS, WEIGHTS, FindingSettings, sha256
 from strokeapp.models.slice_network import FINDINGS
@@ -51,19 +52,21 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
 
     Args:
         run: Its folder.
-        pooled: Findings into which the pooled classifier is averaged, where that shall differ from the recipe:
-            both logits are known out of fold, so the choice needs no other training.
+        pooled: Findings into which the pooled classifier is averaged, where that shall differ from the recipe's
+            ``read_pooled``: both logits are known out of fold, so the choice needs no other training.
 
     Inner rows take the logits of the fold they were held out of; external rows, which no network of the run
     learnt from, take those of the final network.
 
     Raises:
-        RecipeError: A part of the run is missing.
+        RecipeError: A part of the run is missing, or the classifier did not learn what is asked of it.
     """
     recipe = load_recipe(run)
     if pooled is not None:
-        recipe = dataclasses.replace(recipe, pooled=pooled)
-    averaged = np.array([finding.value in recipe.pooled for finding in FINDINGS])
+        if not set(pooled) <= set(recipe.pooled):
+            raise RecipeError(f"The classifier learnt of {', '.join(recipe.pooled) or 'nothing'}: name none but that.")
+        recipe = dataclasses.replace(recipe, read_pooled=pooled)
+    averaged = np.array([finding.value in recipe.reading_pooled for finding in FINDINGS])
     table = read_rows(run)
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}

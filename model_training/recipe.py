@@ -92,6 +92,8 @@ class Recipe:
         backbone: ``efficientnet_lite0`` or the name of a torchvision classifier (``strokeapp.models.backbones``).
         encoder_rate: Learning rate of the encoder as a share of the rest's.
         layer_decay: By which it falls again from each stage of the encoder to the one before; 1 turns it off.
+        pooled: Findings into which the pooled classifier is averaged in training, which it then learns from.
+        read_pooled: The same in the shipped network, where it is another choice; both logits are known out of fold.
         start_share: Share of the first weights in the trained network (see ``loop.mix_start``); needs weights
             of a whole network in ``init``.
         patience: Epochs without a better validation loss after which a cycle of training ends; 0 turns it off.
@@ -142,6 +144,12 @@ class Recipe:
     neighbor_weight: dict[str, float] = field(default_factory=dict)
     neighbor_reach_mm: dict[str, float] = field(default_factory=dict)
     start_share: float = 0.0
+    read_pooled: tuple[str, ...] | None = None
+
+    @property
+    def reading_pooled(self) -> tuple[str, ...]:
+        """Return the findings into which the shipped network averages the pooled classifier."""
+        return self.pooled if self.read_pooled is None else self.read_pooled
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -195,5 +203,8 @@ def _check(recipe: Recipe, source: str) -> None:
         "compile must be true or false": isinstance(recipe.compile, bool),
         "findings must name ischemic or hemorrhagic": bool(recipe.findings)
         and set(recipe.findings) <= {"ischemic", "hemorrhagic"},
+        "pooled must name ischemic or hemorrhagic, and read_pooled some of pooled": set(recipe.reading_pooled)
+        <= set(recipe.pooled)
+        <= {"ischemic", "hemorrhagic"},
     }
     require(rules | init_rule(recipe.init), source)

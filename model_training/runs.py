@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,21 @@ def read_rows(run: Path) -> pd.DataFrame:
     return pd.read_csv(run / "rows.csv", dtype=text, keep_default_na=False, na_values={name: [""] for name in LABELS})
 
 
-def earlier_training(recipe: Recipe) -> dict[str, Any] | None:
+def earlier_training(recipe: Recipe, *, after: tuple[Path, ...] = ()) -> dict[str, Any] | None:
     """Return what is to be told of the run whose weights a recipe goes on from; None where it begins anew.
 
+    Args:
+        recipe: Of the later run.
+        after: Runs already told of.
+
     Returns:
-        name, size, epochs, images_per_epoch, refinement_epochs, init, datasets (learnt from), same_part (whether
-        every part goes on from the same part of that run), and seconds per finished part. None also where the
-        weights are not a part of a run that is still there.
+        name, size, epochs, images_per_epoch, refinement_epochs and refinement_augmentation (what differs in the
+        second cycle), init, start_share, datasets (learnt from), same_part (whether every part goes on from the same
+        part of that run), seconds per finished part, and earlier: the same of the run that one goes on from, and so
+        on. None also where the weights are not a part of a run that is still there.
+
+    Raises:
+        RecipeError: The runs go on from each other in a circle.
     """
     if not recipe.init.startswith(PRETRAINED):
         return None
@@ -52,6 +61,8 @@ def earlier_training(recipe: Recipe) -> dict[str, Any] | None:
     run = path.parent.parent
     if not (run / "recipe.json").is_file():
         return None
+    if run.resolve() in after:
+        raise RecipeError(f"{run} goes on from itself: {', '.join(map(str, after))}. Train its start again.")
     before = load_recipe(run)
     facts = {
         item.parent.name: json.loads(item.read_text(encoding="utf-8")) for item in sorted(run.glob("*/facts.json"))
@@ -62,10 +73,13 @@ def earlier_training(recipe: Recipe) -> dict[str, Any] | None:
         "epochs": before.epochs,
         "images_per_epoch": before.images_per_epoch,
         "refinement_epochs": before.refinement.epochs if before.refinement else 0,
+        "refinement_augmentation": dict(before.refinement.augmentation) if before.refinement else {},
         "init": before.init,
+        "start_share": before.start_share,
         "datasets": [name for name in before.datasets if name not in before.external],
         "same_part": PART in path.parts,
         "seconds": {part: values["training_seconds"] for part, values in facts.items()},
+        "earlier": earlier_training(before, after=(*after, run.resolve())),
     }
 
 
@@ -91,7 +105,7 @@ def averaged_weights(run: Path, part: str) -> dict[str, Tensor]:
 
 
 def trained_network(run: Path, part: str, recipe: Recipe) -> SliceNetwork:
-    """Return a part's averaged network, in evaluation mode and without gradients of its weights.
+    """Return a part's averaged network as it reads, in evaluation mode and without gradients of its weights.
 
     Args:
         run: Folder of the run.
@@ -101,6 +115,6 @@ def trained_network(run: Path, part: str, recipe: Recipe) -> SliceNetwork:
     Raises:
         RecipeError: That part is not trained.
     """
-    network = build_network(recipe)
+    network = build_network(replace(recipe, pooled=recipe.reading_pooled))
     network.load_state_dict(averaged_weights(run, part))
     return network.eval().requires_grad_(False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from strokeapp.models.markdown import figure_text, markdown_table, named_figure
+from strokeapp.models.markdown import DASH, figure_text, markdown_table, named_figure
 
 CALIBRATION_NAMES = {
     "before": "before calibration",
@@ -13,6 +13,11 @@ CALIBRATION_NAMES = {
     "cross_fitted": "fitted on the other folds",
 }
 POINT_NAMES = {"high_sensitivity": "high sensitivity", "balanced": "balanced", "high_specificity": "high specificity"}
+MET = {True: "met", False: "missed", None: DASH}
+COINCIDING = (
+    "The balanced point already reaches the sensitivity or keeps the specificity that is asked of the other (0.95), so "
+    "choosing the other changes nothing."
+)
 SUBGROUP_FIGURES = {"auc": "AUC", "recall": "recall", "specificity": "specificity", "dice": "lesion Dice"}
 
 
@@ -27,6 +32,7 @@ def card_markdown(raw: Mapping[str, Any]) -> str:
         ("Limits", _bullets(raw.get("limits", ()))),
         ("Facts", facts_table(raw)),
         ("Sources", sources_table(raw)),
+        ("Goals", goals_table(raw)),
         ("Operating points", operating_points_table(raw)),
         ("Calibration", calibration_table(raw)),
         ("Subgroups", subgroups_table(raw)),
@@ -69,14 +75,38 @@ def sources_table(raw: Mapping[str, Any]) -> str:
     return markdown_table(("source", "images", "citation", "terms"), rows) if rows else ""
 
 
+def goals_table(raw: Mapping[str, Any]) -> str:
+    """Return every goal beside the figure that was measured, missed or met."""
+    rows = [
+        (row["what"], goal_text(row), figure_text(row["value"], row["low"], row["high"]), row["n"] or DASH,
+         MET[row["met"]], row["note"])
+        for row in raw.get("goals", ())
+    ]  # fmt: skip
+    return markdown_table(("what", "goal", "measured", "n", "", "remark"), rows) if rows else ""
+
+
+def goal_text(row: Mapping[str, Any]) -> str:
+    """Return what a goal asks for: ``at least 0.96``; "reported" where there is no target."""
+    return "reported" if row["goal"] is None else f"{row['rule']} {row['goal']:g}"
+
+
 def operating_points_table(raw: Mapping[str, Any]) -> str:
-    """Return the thresholds of every finding, for a slice and for a study."""
-    rows = []
+    """Return the thresholds of every finding, for a slice and for a study, and which of them coincide."""
+    rows, same = [], []
     for finding, entry in raw.get("findings", {}).items():
         for unit, key in (("slice", "operating_points"), ("study", "study_operating_points")):
             points = entry.get(key, {})
             rows.append((finding, unit, *(figure_text(points.get(name)) for name in POINT_NAMES)))
-    return markdown_table(("finding", "unit", *POINT_NAMES.values()), rows) if rows else ""
+            same += [f"{finding} per {unit}, {text}" for text in _coinciding(points)]
+    if not rows:
+        return ""
+    note = f"\n\nOne point under two names: {'; '.join(same)}. {COINCIDING}" if same else ""
+    return markdown_table(("finding", "unit", *POINT_NAMES.values()), rows) + note
+
+
+def _coinciding(points: Mapping[str, float]) -> list[str]:
+    names = [name for name in POINT_NAMES if name != "balanced" and points.get(name) == points.get("balanced")]
+    return [f"{POINT_NAMES[name]} = balanced" for name in names if name in points]
 
 
 def calibration_table(raw: Mapping[str, Any]) -> str:

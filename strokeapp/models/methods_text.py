@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any
@@ -13,6 +13,7 @@ from strokeapp.errors import ModelError
 from strokeapp.models.layers import LayerCount
 from strokeapp.models.markdown import DASH, figure_text, markdown_table
 from strokeapp.models.registry import Card
+from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.paper import PAPER_MEASURES, SOURCE
 from strokeapp.types import Modality
 
@@ -98,7 +99,7 @@ def methods_section(record: MethodsRecord, figures: pd.DataFrame) -> str:
 
     Args:
         record: From ``methods_record``.
-        figures: As ``strokeapp.performance.paper.paper_table`` returns it.
+        figures: As ``strokeapp.performance.paper.paper_figures`` returns it.
     """
     d = record.details
     paragraphs = [
@@ -113,14 +114,21 @@ def methods_section(record: MethodsRecord, figures: pd.DataFrame) -> str:
         f"**Training.** Batches of {record.batch} images; epochs: {record.epochs}. Loss: {record.loss}. "
         f"Optimizer: {record.optimizer}. Learning rate: {record.learning_rate}. {d['aids']}",
         f"**Hardware and framework.** {_sentence(record.hardware)} {d['time']}Framework: {_sentence(record.framework)}",
-        "**Evaluation.** Every image is judged by a network that had not learnt from its patient, at the balanced "
-        "operating point; 95 % intervals by resampling patients. The figures are by image, over all datasets.",
+        f"**Evaluation.** Every image is judged by a network that had not learnt from its patient; "
+        f"{_point(figures)}. 95 % intervals by resampling patients. The figures are by image, over all datasets.",
         results_table(figures),
         f"The rows of {SOURCE} are the paper's own and were not measured on these images.",
         "## The paper's blanks",
         markdown_table(("blank", "value"), [(name, getattr(record, field)) for field, name in BLANKS.items()]),
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _point(figures: pd.DataFrame) -> str:
+    """Return at which operating point the figures of the findings that are read stand."""
+    read = figures[figures["ours"].notna() | figures["read"].notna()]
+    elsewhere = len(read) > 0 and bool(read["crossed"].all())
+    return f"balanced {CHOSEN_ELSEWHERE}, of external images as shipped" if elsewhere else f"balanced {CHOSEN_HERE}"
 
 
 def results_table(figures: pd.DataFrame) -> str:
@@ -154,7 +162,25 @@ def _epochs(training: Mapping[str, Any]) -> str:
     if training.get("refinement"):
         extra = training["refinement"]
         text += f", then {int(extra['epochs'])} more in a second cycle at {extra['rate']:g} times the rate"
-    return f"{text}; {int(training['images_per_epoch']):,} images drawn in each"
+    text += f"; {int(training['images_per_epoch']):,} images drawn in each"
+    before = list(_chain(training))
+    if not before:
+        return text
+    whole = _epoch_count(training) + sum(map(_epoch_count, before))
+    return f"{text}; {whole} together with those of the {len(before)} runs it goes on from (see Network)"
+
+
+def _chain(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the runs a training goes on from, the latest first."""
+    before = training.get("earlier")
+    while before:
+        yield before
+        before = before.get("earlier")
+
+
+def _epoch_count(training: Mapping[str, Any]) -> int:
+    refinement = (training.get("refinement") or {}).get("epochs", 0)
+    return int(training["epochs"]) + int(training.get("refinement_epochs", refinement))
 
 
 def _details(card: Card, training: Mapping[str, Any], network: Mapping[str, Any]) -> dict[str, str]:
@@ -171,20 +197,40 @@ def _details(card: Card, training: Mapping[str, Any], network: Mapping[str, Any]
         "parameters": f"{int(card.raw['weights']['parameters']):,}",
         "start": _start(training),
         "aids": f"Weights were averaged over steps (decay {training['ema']:g}); augmentation: "
-        f"{_augmentation(training['augmentation'])}. Seed {training['seed']}.",
-        "time": f"Training took {sum(training['seconds'].values()) / 3600:.1f} hours for all parts. ",
+        f"{_augmentation(training['augmentation'])}. Seed {training['seed']}.{_choices(training, network)}",
+        "time": _time(training),
     }
+
+
+def _choices(training: Mapping[str, Any], network: Mapping[str, Any]) -> str:
+    """Return what else the network that reads is not told by: averaged first weights, a classifier trained along."""
+    text, share = "", training.get("start_share", 0)
+    if share:
+        text += f" At the end the weights were averaged with those it started from (share {share:g})."
+    unread = [name for name in training.get("pooled", ()) if name not in network.get("pooled", ())]
+    if unread:
+        text += f" A pooled classifier of {', '.join(unread)} was trained along and is not read."
+    return text
+
+
+def _time(training: Mapping[str, Any]) -> str:
+    own, before = sum(training["seconds"].values()), sum(sum(run["seconds"].values()) for run in _chain(training))
+    text = f"Training took {(own + before) / 3600:.1f} hours for all parts"
+    return f"{text}, {before / 3600:.1f} of them in the runs it goes on from. " if before else f"{text}. "
 
 
 def _start(training: Mapping[str, Any]) -> str:
     init, before = str(training["init"]), training.get("earlier")
     if before:
         which = "the same part" if before["same_part"] else "the final network"
-        more = f" and {before['refinement_epochs']} in a second cycle" if before["refinement_epochs"] else ""
+        epochs = f"{before['epochs']} epoch{'s' if before['epochs'] != 1 else ''}"
+        if before["refinement_epochs"]:
+            changed = _augmentation(before.get("refinement_augmentation", {}))
+            epochs += f" and {before['refinement_epochs']} in a second cycle"
+            epochs += f" ({changed})" if changed != "none" else ""
         return (
-            f"{which} of the run {before['name']} ({before['size']} × {before['size']} pixels, {before['epochs']} "
-            f"epochs{more} of {before['images_per_epoch']:,} images of {', '.join(before['datasets'])}, from "
-            f"{_start({'init': before['init']})})"
+            f"{which} of the run {before['name']} ({before['size']} × {before['size']} pixels, {epochs} of "
+            f"{before['images_per_epoch']:,} images of {', '.join(before['datasets'])}, from {_start(before)})"
         )
     plain = {"imagenet": "ImageNet weights in the encoder", "scratch": "random weights"}
     if init in plain:

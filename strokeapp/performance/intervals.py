@@ -243,7 +243,7 @@ def confusion_intervals(
     labels: ArrayLike,
     scores: ArrayLike,
     groups: ArrayLike,
-    threshold: float,
+    threshold: ArrayLike,
     *,
     n: int = RESAMPLES,
     level: float = LEVEL,
@@ -258,7 +258,8 @@ def confusion_intervals(
         labels: (images,) 1 or 0.
         scores: (images,).
         groups: (images,) patient of each image.
-        threshold: In use.
+        threshold: In use: one, or (images,). It is held still: that another sample would give another is not in
+            the interval.
         n: Resamples.
         level: Coverage aimed at.
         seed: Of the draws.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from strokeapp.performance.summary import ALL, NAN
+from strokeapp.performance.crossed import crossed, fold_thresholds
+from strokeapp.performance.intervals import RESAMPLES
+from strokeapp.performance.summary import ALL, NAN, summarize
 from strokeapp.types import Finding
 
 SOURCE = "Waghmare et al."
@@ -13,6 +17,22 @@ PAPER = {
     Finding.ISCHEMIC: dict(zip(PAPER_MEASURES, (0.92, 0.93, 0.91, 0.92, 0.96), strict=True)),
     Finding.HEMORRHAGIC: dict(zip(PAPER_MEASURES, (0.87, 0.85, 0.89, 0.87, 0.91), strict=True)),
 }
+
+
+def paper_figures(table: pd.DataFrame, shipped: Mapping[Finding | str, float], *, n: int = RESAMPLES) -> pd.DataFrame:
+    """Compute ours and put the paper's beside them: ``paper_table`` of figures at points chosen on other folds.
+
+    Args:
+        table: As ``read_predictions`` returns it.
+        shipped: Operating point per finding, for what ``crossed`` does not choose.
+        n: Resamples of patients.
+
+    Returns:
+        The columns of ``paper_table``, and crossed: whether ours stand at points chosen on the other folds (else at
+        the shipped one, chosen on these same images).
+    """
+    beside = paper_table(summarize(table, crossed(table, shipped), per_dataset=False, n=n))
+    return beside.assign(crossed=[bool(fold_thresholds(table, name)) for name in beside["finding"]])
 
 
 def paper_table(summary: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from strokeapp.errors import PerformanceError
 from strokeapp.performance.curves import auc, precision_recall_curve
@@ -19,7 +20,7 @@ from strokeapp.performance.intervals import (
     weighted_auc,
     weighted_average_precision,
 )
-from strokeapp.performance.predictions import Sample, known
+from strokeapp.performance.predictions import Sample, known, known_rows
 from strokeapp.performance.threshold import MEASURES, confusion
 from strokeapp.types import Finding
 
@@ -48,12 +49,14 @@ def ranking_figures(sample: Sample, *, n: int = RESAMPLES, seed: int = SEED) -> 
     return {**_triple("auc", area, ends_area), **_triple("average_precision", precision, ends_precision)}
 
 
-def threshold_figures(sample: Sample, threshold: float, *, n: int = RESAMPLES, seed: int = SEED) -> dict[str, float]:
-    """Compute the measures of the confusion matrix at one threshold with their intervals.
+def threshold_figures(
+    sample: Sample, threshold: ArrayLike, *, n: int = RESAMPLES, seed: int = SEED
+) -> dict[str, float]:
+    """Compute the measures of the confusion matrix with their intervals.
 
     Args:
         sample: From ``known``.
-        threshold: A score that reaches it is flagged.
+        threshold: One, or one per image; a score that reaches it is flagged.
         n: Resamples of patients.
         seed: Of the draws.
 
@@ -71,7 +74,7 @@ def threshold_figures(sample: Sample, threshold: float, *, n: int = RESAMPLES, s
 
 def summarize(
     table: pd.DataFrame,
-    thresholds: Mapping[Finding | str, float],
+    thresholds: Mapping[Finding | str, float | NDArray[np.float64]],
     *,
     per_dataset: bool = True,
     n: int = RESAMPLES,
@@ -81,15 +84,17 @@ def summarize(
 
     Args:
         table: As ``read_predictions`` returns it.
-        thresholds: Operating point per finding; findings not named are left out.
+        thresholds: Operating point per finding: one, or (rows,) of the table (see ``crossed``); findings not named
+            are left out.
         per_dataset: False gives the rows of all datasets together only.
         n: Resamples of patients.
         seed: Of the draws.
 
     Returns:
         Columns finding, dataset (``"all"`` first), presumed (True: presumed labels are counted), images,
-        patients, positives, threshold, and the figures of ``ranking_figures`` and ``threshold_figures``.
-        Selections without a single known label are left out; what one class cannot give is nan.
+        patients, positives, threshold (nan where images have different ones), and the figures of
+        ``ranking_figures`` and ``threshold_figures``. Selections without a single known label are left out; what
+        one class cannot give is nan.
 
     Raises:
         PerformanceError: No threshold is given.
@@ -98,26 +103,26 @@ def summarize(
         raise PerformanceError("Name the operating point of at least one finding.")
     rows = []
     for finding, threshold in thresholds.items():
-        for dataset, presumed, sample in selections(table, finding, per_dataset=per_dataset):
+        points = np.broadcast_to(np.asarray(threshold, np.float64), len(table))
+        for dataset, presumed, chosen in selections(table, finding, per_dataset=per_dataset):
             start = {"finding": Finding(finding).value, "dataset": dataset, "presumed": presumed}
-            figures = {
-                **ranking_figures(sample, n=n, seed=seed),
-                **threshold_figures(sample, threshold, n=n, seed=seed),
-            }
-            rows.append({**start, **counts(sample), "threshold": float(threshold), **figures})
+            sample, used = known(table[chosen], finding, presumed=presumed), points[chosen]
+            figures = {**ranking_figures(sample, n=n, seed=seed), **threshold_figures(sample, used, n=n, seed=seed)}
+            single = float(used[0]) if (used == used[0]).all() else NAN
+            rows.append({**start, **counts(sample), "threshold": single, **figures})
     return pd.DataFrame(rows)
 
 
 def selections(
     table: pd.DataFrame, finding: Finding | str, *, per_dataset: bool = True
-) -> Iterator[tuple[str, bool, Sample]]:
-    """Yield dataset, whether presumed labels are in, and the sample, where there is a known label."""
+) -> Iterator[tuple[str, bool, NDArray[np.bool_]]]:
+    """Yield dataset, whether presumed labels are in, and (rows,) which count, where there is a known label."""
     for dataset in (ALL, *(sorted(table["dataset"].unique()) if per_dataset else ())):
-        chosen = table if dataset == ALL else table[table["dataset"] == dataset]
+        inside = np.full(len(table), True) if dataset == ALL else (table["dataset"] == dataset).to_numpy()
         for presumed in (True, False):
-            sample = known(chosen, finding, presumed=presumed)
-            if sample.labels.size:
-                yield dataset, presumed, sample
+            chosen = inside & known_rows(table, finding, presumed=presumed)
+            if chosen.any():
+                yield dataset, presumed, chosen
 
 
 def counts(sample: Sample) -> dict[str, int]:

@@ -89,13 +89,13 @@ class Confusion:
         return {name: self._measure(name) for name in MEASURES}
 
 
-def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Confusion:
+def confusion(labels: ArrayLike, scores: ArrayLike, threshold: ArrayLike) -> Confusion:
     """Count hits and misses when images whose score reaches the threshold are flagged.
 
     Args:
         labels: (images,) 1 or 0; one class alone is allowed.
         scores: (images,).
-        threshold: A score equal to it is flagged, as ``FindingResult.flagged`` does.
+        threshold: One, or (images,); a score equal to it is flagged, as ``FindingResult.flagged`` does.
 
     Raises:
         PerformanceError: Labels are not 0 or 1, scores not finite, or lengths differ.

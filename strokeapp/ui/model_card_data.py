@@ -11,9 +11,8 @@ from strokeapp.models.card_text import card_markdown
 from strokeapp.models.layers import count_layers
 from strokeapp.models.methods_text import methods_record, methods_section
 from strokeapp.models.registry import CARD, Card, load_network
-from strokeapp.performance.paper import paper_table
+from strokeapp.performance.paper import paper_figures
 from strokeapp.performance.predictions import read_predictions
-from strokeapp.performance.summary import summarize
 
 SHARED_VARIABLE = "STROKEAPP_SHARED"
 DEFAULT_SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -34,8 +33,7 @@ def _methods(_card: Card, folder: str, weights: str, written: tuple[int, ...]) -
     """Compute the section; folder, weights and times of writing are what the cache is keyed by."""
     record = methods_record(_card, count_layers(load_network(_card)))
     thresholds = {finding: settings.threshold for finding, settings in _card.findings.items()}
-    summary = summarize(read_predictions(_card.predictions), thresholds, per_dataset=False)
-    return methods_section(record, paper_table(summary))
+    return methods_section(record, paper_figures(read_predictions(_card.predictions), thresholds))
 
 
 def card_text(card: Card) -> str:

@@ -79,8 +79,9 @@ def _evidence(card: Card) -> None:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
     st.caption(
-        "By image, out of fold, at the balanced operating point; 95 % intervals by resampling patients. Subtypes and "
-        "lesion sizes stand beside the images without the finding of the same sources. A dash: not defined."
+        "By image, out of fold, at the shipped balanced operating point, which was chosen on these same images; 95 % "
+        "intervals by resampling patients. Subtypes and lesion sizes stand beside the images without the finding of "
+        "the same sources. A dash: not defined."
     )
     st.markdown(subgroups)
     st.subheader("Calibration", anchor=False)

@@ -22,10 +22,10 @@ from strokeapp.inference.pooling import study_logit
 from strokeapp.performance.calibration_change import Calibrated, judge_calibration, own_logits, undo_calibration
 from strokeapp.performance.curves import precision_recall_curve, roc_curve
 from strokeapp.performance.intervals import precision_recall_band, roc_band
-from strokeapp.performance.paper import paper_table
+from strokeapp.performance.paper import paper_figures
 from strokeapp.performance.predictions import Sample, known, known_rows, read_predictions, study_level
 from strokeapp.performance.subgroups import subgroups_of
-from strokeapp.performance.summary import ALL, counts, ranking_figures, summarize, threshold_figures
+from strokeapp.performance.summary import ALL, counts, ranking_figures, threshold_figures
 from strokeapp.performance.threshold import choose_operating_points
 from strokeapp.types import Finding
 
@@ -255,8 +255,13 @@ def calibration_of(source: Source, choice: Choice) -> tuple[Calibrated | None, C
 
 @st.cache_data(max_entries=8, show_spinner="Computing the table …")
 def paper_of(source: Source, thresholds: tuple[tuple[str, float], ...]) -> pd.DataFrame:
-    """Return the paper's figures beside ours, over all datasets at the given thresholds; see ``paper_table``."""
-    return paper_table(summarize(table_of(source), dict(thresholds), per_dataset=False))
+    """Return the paper's figures beside ours, over all datasets; see ``paper_figures``.
+
+    Args:
+        source: Of the predictions.
+        thresholds: Shipped operating point per finding.
+    """
+    return paper_figures(table_of(source), dict(thresholds))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -1,10 +1,13 @@
-"""Write the tables of the performance page: datasets, subgroups, lesions, the paper, the literature."""
+"""Write the tables of the performance page: datasets, subgroups, lesions, goals, the paper, the literature."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
+from strokeapp.models.card_text import MET, goal_text
+from strokeapp.models.markdown import DASH, figure_text
+from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.lesions import dice_table
 from strokeapp.performance.literature import literature_table
 from strokeapp.performance.paper import SOURCE
@@ -123,6 +126,30 @@ def _dice_shown(dice: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def show_goals(exhibits: Exhibits, network: Network) -> None:
+    """Write every goal of the network's card beside its figure, missed or met; a card without goals shows nothing."""
+    rows = network.raw.get("goals")
+    if not rows:
+        return
+    exhibits.section("Goals")
+    judged = [row["met"] for row in rows if row["met"] is not None]
+    title = f"{judged.count(False)} of {len(judged)} goals missed"
+    shown = pd.DataFrame(
+        {
+            "What": [row["what"] for row in rows],
+            "Goal": [goal_text(row) for row in rows],
+            "Measured": [figure_text(row["value"], row["low"], row["high"]) for row in rows],
+            "n": [f"{row['n']:,}" if row["n"] else DASH for row in rows],
+            "Result": [MET[row["met"]].capitalize() for row in rows],
+        }
+    )
+    note = (
+        "From the network's card, whatever is chosen above; remarks are in the CSV. A goal is met when the figure "
+        "itself reaches it, whatever its interval."
+    )
+    exhibits.table(st, "goals", title, shown, pd.DataFrame(rows), note=note)
+
+
 def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
     """Write the paper's figures beside ours."""
     exhibits.section("Beside the paper")
@@ -133,11 +160,18 @@ def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
         exhibits.table(column, f"paper-{finding}", title, _paper_shown(finding, part), part, width=HALF)
     note = (
         f"The paper's figures ({SOURCE}) are its own and were not measured on these images. Ours are by image, over "
-        "all datasets, at the stored operating point. The columns stand beside each other for orientation; they do "
-        "not show which is better."
+        f"all datasets: {_point(table)}. The columns stand beside each other for orientation; they do not show which "
+        "is better."
     )
     st.caption(note)
     exhibits.annotate(note)
+
+
+def _point(table: pd.DataFrame) -> str:
+    if not table["crossed"].all():
+        return CHOSEN_HERE
+    note = "so they differ from figures above at the stored one, which was chosen on these same images"
+    return f"{CHOSEN_ELSEWHERE} (for external images: the stored one), {note}"
 
 
 def _paper_shown(finding: str, part: pd.DataFrame) -> pd.DataFrame:

@@ -93,6 +93,7 @@ def _show_evidence(
     tables.show_lesions(exhibits, source, choice, per_image)
     show_mistakes(exhibits, network, data.rows_of(source, choice), choice.finding, per_image)
     evidence.show_comparison(exhibits, networks, network, source, choice, threshold)
+    tables.show_goals(exhibits, network)
     tables.show_paper(exhibits, network, source)
     tables.show_literature(exhibits)
 

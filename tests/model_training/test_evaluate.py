@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from factories_models import head_hu, install_network
+from factories_models import SETTINGS, card_values, head_hu, install_network
 from factories_training import gray_head, lesion_at, write_manifest
 
 from factories import make_ct_series, make_picture
@@ -68,8 +68,37 @@ def test_metrics_are_strict_json_with_counts(manifest, networks, tmp_path):
     text = (tmp_path / "out" / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=pytest.fail)
     assert (metrics["images"], metrics["answered"], metrics["not_opened"]) == (5, 3, 1)
-    assert metrics["models"] == ["toy_ct"] and metrics["thresholds"] == {"hemorrhagic": 0.3, "ischemic": 0.3}
-    assert metrics["lesion_dice"]["d"]["n"] == 1 and metrics["figures"]
+    assert list(metrics["networks"]) == ["toy_ct"]
+    (found,) = metrics["networks"].values()
+    assert (found["images"], found["version"]) == (3, "0.0.1")
+    assert found["thresholds"] == {"hemorrhagic": 0.3, "ischemic": 0.3}
+    assert found["lesion_dice"]["d"]["n"] == 1 and found["figures"]
+
+
+def test_every_network_is_judged_on_its_own_rows_at_its_own_threshold(networks, tmp_path, monkeypatch):
+    points = {**SETTINGS, "operating_points": {"high_sensitivity": 0.5, "balanced": 0.8, "high_specificity": 0.9}}
+    mr = card_values(name="toy_flair", modality="MR", sequences=["FLAIR"], findings={"ischemic": points})
+    install_network(networks, values=mr)
+
+    def between(network, inputs, modality):
+        # A probability of 0.5 in either network: above the threshold of CT, below that of MR.
+        logits = np.full((len(inputs), 2), 1.0, np.float32)
+        return SliceOutputs(logits, np.zeros((len(inputs), 2, 32, 32), np.float16))
+
+    monkeypatch.setattr(evaluation, "run_slices", between)
+    rows, folder = [], tmp_path / "both"
+    for number, (modality, sequence) in enumerate([("CT", "NCCT")] * 2 + [("MR", "FLAIR")] * 3):
+        make_picture(folder / f"{number}.png", np.rint(gray_head(number) * 255).astype(np.uint8))
+        more = {"modality": modality, "sequence": sequence, "ischemic": str(number % 2), "hemorrhagic": ""}
+        rows.append(BASE | {"path": f"{number}.png", "patient": str(number)} | more)
+    result = evaluate(write_manifest(folder / "manifest.csv", rows), tmp_path / "out", folder=networks)
+    assert result["ischemic_probability"].tolist() == pytest.approx([0.5] * 5)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    found = {name: part["figures"][0] for name, part in metrics["networks"].items()}
+    assert {name: (row["dataset"], row["images"], row["threshold"], row["recall"], row["specificity"])
+            for name, row in found.items()} == {
+        "toy_ct": ("all", 2, 0.3, 1.0, 0.0), "toy_flair": ("all", 3, 0.8, 0.0, 1.0),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("whole", None), ("nothing", 0.0)])
@@ -118,7 +147,7 @@ def test_a_manifest_that_no_network_reads_gives_no_figures(networks, tmp_path):
     rows = [BASE | {"path": "a.png", "patient": "1", "modality": "MR", "sequence": "DWI"}]
     evaluate(write_manifest(tmp_path / "manifest.csv", rows), tmp_path / "out", folder=networks)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["answered"] == 0 and metrics["figures"] == []
+    assert metrics["answered"] == 0 and metrics["networks"] == {}
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from factories_training import toy_recipe, toy_table, write_toy_manifest
 from model_training import loop
 from model_training.cross_validation import recipe_rows, run_recipe
 from model_training.package import collect, write_network
-from model_training.runs import read_rows
+from model_training.runs import read_rows, trained_network
 from strokeapp.errors import RecipeError
 from strokeapp.models.registry import choose, load_network, sha256
 from strokeapp.performance.predictions import read_predictions
@@ -110,6 +111,25 @@ def test_a_finished_part_is_not_trained_again(run, monkeypatch):
     recipe, manifest, folder = run
     monkeypatch.setattr("model_training.cross_validation.train", lambda *a, **k: pytest.fail("trained again"))
     run_recipe(recipe, manifest, folder)
+
+
+def test_the_classifier_may_be_trained_along_and_not_read(run, tmp_path):
+    recipe, _, folder = run
+    shutil.copytree(folder, tmp_path / "run")
+    values = dataclasses.asdict(recipe) | {"read_pooled": []}
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(values))
+    results, rows = collect(tmp_path / "run"), pd.read_csv(folder / "rows.csv")
+    for number, part in ((0, "fold0"), (1, "fold1"), (-1, "final")):
+        with np.load(folder / part / "predictions.npz") as parts:
+            mine = (rows["fold"] == number).to_numpy()[parts["rows"]]
+            np.testing.assert_array_equal(results.logits[parts["rows"][mine]], parts["map_findings"][mine])
+    card = json.loads((write_network(tmp_path / "run", tmp_path) / "card.json").read_text())
+    assert card["network"]["pooled"] == [] and card["training"]["pooled"] == ["hemorrhagic"]
+    assert not trained_network(tmp_path / "run", "final", results.recipe).pooled_weight.any()
+    assert trained_network(folder, "final", recipe).pooled_weight.any()
+    assert collect(folder, pooled=()).recipe.reading_pooled == () != collect(folder).recipe.reading_pooled
+    with pytest.raises(RecipeError, match="learnt of hemorrhagic"):
+        collect(folder, pooled=("ischemic",))
 
 
 def test_an_unfinished_run_is_refused(run, tmp_path):

@@ -58,6 +58,8 @@ def test_defaults_are_filled_in():
         ({"patience": 2, "folds": 2}, "3 folds"),
         ({"compile": "yes"}, "compile"),
         ({"findings": []}, "findings"),
+        ({"pooled": ["tumor"]}, "pooled"),
+        ({"pooled": ["hemorrhagic"], "read_pooled": ["ischemic"]}, "read_pooled"),
         ({"findings": ["tumor"]}, "findings"),
         ({"modality": "PET"}, "PET"),
     ],

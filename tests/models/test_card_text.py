@@ -11,12 +11,12 @@ from factories_models import card_values, install_network
 from torch import nn
 
 from strokeapp.errors import ModelError
-from strokeapp.models.card_text import card_markdown, gallery_table, subgroups_table
+from strokeapp.models.card_text import card_markdown, gallery_table, operating_points_table, subgroups_table
 from strokeapp.models.layers import LayerCount, count_layers
 from strokeapp.models.markdown import figure_text, markdown_table
 from strokeapp.models.methods_text import BLANKS, methods_record, methods_section
-from strokeapp.performance.paper import PAPER_MEASURES, paper_table
-from strokeapp.performance.summary import summarize
+from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
+from strokeapp.performance.paper import PAPER_MEASURES, paper_figures
 
 TRAINING = {
     "images": 1234, "patients": 56, "external_images": 7, "per_dataset": {"one": 1000, "two": 234},
@@ -51,7 +51,7 @@ def predictions(*, hemorrhagic: bool = True) -> pd.DataFrame:
 
 def paper(*, hemorrhagic: bool = True) -> pd.DataFrame:
     thresholds = {"ischemic": 0.5, "hemorrhagic": 0.5}
-    return paper_table(summarize(predictions(hemorrhagic=hemorrhagic), thresholds, per_dataset=False, n=50))
+    return paper_figures(predictions(hemorrhagic=hemorrhagic), thresholds, n=50)
 
 
 def test_every_blank_of_the_paper_is_filled(install) -> None:
@@ -75,6 +75,15 @@ def test_numbers_in_the_table_are_those_of_the_predictions(install) -> None:
     ours = figures[figures["finding"] == "ischemic"].set_index("measure")["ours"]
     assert re.findall(r"\| (0\.\d{3}) \(", row) == [f"{ours[measure]:.3f}" for measure in PAPER_MEASURES]
     assert "| ischemic, Waghmare et al. | 0.92 | 0.93 | 0.91 | 0.92 | 0.96 |" in text
+
+
+def test_the_section_says_on_which_images_the_operating_point_was_chosen(install) -> None:
+    record, table = methods_record(install(), LAYERS), predictions(hemorrhagic=False)
+    one = methods_section(record, paper_figures(table, {"ischemic": 0.5}, n=50))
+    assert CHOSEN_HERE in one and CHOSEN_ELSEWHERE not in one
+    folds = table.assign(fold=np.where(np.arange(80) < 40, "0", "1"))
+    two = methods_section(record, paper_figures(folds, {"ischemic": 0.5}, n=50))
+    assert CHOSEN_ELSEWHERE in two and CHOSEN_HERE not in two
 
 
 def test_a_network_of_one_finding_and_of_mr_says_so(install) -> None:
@@ -101,6 +110,16 @@ def test_an_empty_fact_is_refused(install, value) -> None:
 def test_recurrent_layers_come_from_the_card_where_it_counts_them(install) -> None:
     network = raw_card()["network"] | {"recurrent_layers": 2}
     assert methods_record(install(network=network), LAYERS).recurrent_layers == "2"
+
+
+def test_operating_points_that_coincide_are_said_to() -> None:
+    points = {"high_sensitivity": 0.2, "balanced": 0.2, "high_specificity": 0.5}
+    apart = {"high_sensitivity": 0.1, "balanced": 0.2, "high_specificity": 0.5}
+    entry = {"operating_points": points, "study_operating_points": apart}
+    text = operating_points_table({"findings": {"ischemic": entry}})
+    assert "One point under two names: ischemic per slice, high sensitivity = balanced. " in text
+    entry = {"operating_points": apart, "study_operating_points": apart}
+    assert "two names" not in operating_points_table({"findings": {"ischemic": entry}})
 
 
 def test_layers_are_counted_once_each() -> None:

@@ -133,6 +133,54 @@ def test_paper_is_said_to_have_other_images(page, tmp_path: Path) -> None:
     assert "were not measured on these images" in captions
 
 
+def tables(app: AppTest) -> list:
+    return [one.value for one in app.table]
+
+
+def test_goals_of_the_card_are_shown_missed_or_met(page, tmp_path: Path) -> None:
+    def goal(what: str, value: float | None, met: bool | None, **changes: object) -> dict:
+        known = {"rule": "at least", "goal": 0.9, "low": 0.5, "high": 0.95, "n": 1234, "note": ""}
+        return {"what": what, "value": value, "met": met} | known | changes
+
+    network = card(tmp_path, predictions())
+    assert not any("What" in table for table in tables(page(network)))
+    network.raw["goals"] = [
+        goal("blood: AUC", 0.8, False),
+        goal("infarct: AUC", 0.91, True),
+        goal("elsewhere", None, None, low=None, high=None, n=0, note="not measured"),
+        goal("only told", 0.3, None, goal=None, rule=""),
+    ]
+    app = page(network)
+    assert not app.exception and any("1 of 2 goals missed" in one.value for one in app.markdown)
+    shown = next(table for table in tables(app) if "What" in table)
+    assert list(shown["Result"]) == ["Missed", "Met", "–", "–"]
+    assert list(shown["Goal"]) == ["at least 0.9"] * 3 + ["reported"]
+    assert shown["Measured"][0].startswith("0.800") and shown["Measured"][2] == "–" and shown["n"][0] == "1,234"
+
+
+def test_beside_the_paper_stand_points_chosen_on_the_other_folds(page, tmp_path: Path) -> None:
+    table = predictions()
+    app = page(card(tmp_path, table))
+    folds, right = table["fold"].to_numpy(), 0
+    labels, scores = table["hemorrhagic"].to_numpy(), table["hemorrhagic_probability"].to_numpy()
+    for fold in (0, 1, 2):
+        cuts = np.sort(scores[folds != fold])
+        found = [
+            (scores[folds != fold][labels[folds != fold] == 1] >= cut).mean()
+            - (scores[folds != fold][labels[folds != fold] == 0] >= cut).mean()
+            for cut in cuts
+        ]
+        flagged = scores[folds == fold] >= cuts[int(np.argmax(found))]
+        right += int((flagged == labels[folds == fold]).sum())
+    shown = next(one for one in tables(app) if "Hemorrhagic" in one)
+    accuracy = shown[shown["Hemorrhagic"] == "Accuracy"]["This network"].iloc[0]
+    assert accuracy.startswith(f"{right / len(table):.2f}")
+    assert any("operating point chosen on the other folds" in one.value for one in app.caption)
+    alone = page(card(tmp_path, table.assign(fold=0), name="alone"))
+    assert any("chosen on these same images" in one.value for one in alone.caption)
+    assert not any("chosen on the other folds" in one.value for one in alone.caption)
+
+
 def test_figures_that_are_not_defined_are_a_dash() -> None:
     nan = float("nan")
     assert charts.number(nan) == charts.with_interval(nan, 0.1, 0.2) == "–"
