@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -109,14 +108,16 @@ def explain_volume(
     return VolumeAttribution(method, finding, volume)
 
 
-def content_key(scan: Scan, card: Card, *, method: str, finding: Finding) -> str:
-    """Return a name for a volume's explanation made of all it depends on: weights, voxels, place, method, finding."""
-    digest = hashlib.blake2b(digest_size=16)
-    geometry = None if scan.geometry is None else scan.geometry.slice_origins.tobytes()
-    parts = (card.weights_hash, method, finding.value, scan.voxels.shape, scan.voxels.dtype.str, scan.spacing_mm)
-    digest.update(repr((*parts, geometry, scan.units, scan.modality)).encode())
-    digest.update(np.ascontiguousarray(scan.voxels).view(np.uint8))
-    return digest.hexdigest()
+def content_key(scan: str, card: Card, *, method: str, finding: Finding) -> str:
+    """Return a name for a volume's explanation made of all it depends on.
+
+    Args:
+        scan: Its digest, see ``strokeapp.imaging.scan_digest``.
+        card: Of the network that read it.
+        method: Name of a method.
+        finding: One that the network reads.
+    """
+    return "-".join((scan, card.weights_hash, method, finding.value))
 
 
 def _checked(card: Card, method: str, finding: Finding) -> Method:

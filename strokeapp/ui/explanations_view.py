@@ -24,7 +24,6 @@ from strokeapp.ui.pixels import picture
 from strokeapp.ui.state import OpenStudy
 
 PICTURE_SIDE = 320
-KEPT = "_explanations_side_by_side"
 HELP = {
     "Hits": "The highest point lies in the drawn lesion, or within the tolerance of its border.",
     "Large lesions": "Hits among lesions of at least 100 pixels, about 1 cm².",
@@ -163,13 +162,15 @@ def _show_side_by_side(study: OpenStudy | None) -> None:
     finding = columns[0].selectbox("Finding", ranked, format_func=NAMES.get)
     best = top_slice(reading, finding)
     count = len(scan.voxels)
-    index = columns[1].number_input("Slice", 1, count, best + 1, key=f"explanations-slice-{finding.value}") - 1
-    key = (study.title, study.chosen, finding, index)
+    card, digest = find(reading.model), study.digest(scan)
+    # By content: another scan of the same name must neither start at this one's slice nor show its explanations.
+    index = columns[1].number_input("Slice", 1, count, best + 1, key=f"explanations-{digest}-{finding.value}") - 1
+    key = (digest, card.weights_hash, finding, index)
     if st.button("Explain with all methods", type="primary"):
-        st.session_state[KEPT] = (key, _explain_all(scan, find(reading.model), finding, index))
-    kept = st.session_state.get(KEPT)
+        study.side_by_side = (key, _explain_all(scan, card, finding, index))
+    kept = study.side_by_side
     if kept is not None and kept[0] == key:
-        _draw(scan, find(reading.model), finding, index, *kept[1])
+        _draw(scan, card, finding, index, *kept[1])
     else:
         st.caption("The costly methods take up to a minute each on two processor cores.")
 

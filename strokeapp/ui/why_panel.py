@@ -154,7 +154,7 @@ def _show_volume(study: OpenStudy, series: Series, scan: Scan, card: Card, metho
         return
     if not method:
         return
-    key = content_key(scan, card, method=method, finding=finding)
+    key = content_key(study.digest(scan), card, method=method, finding=finding)
     if key in study.volumes:
         st.caption(f"{METHODS[method].title} of all slices is under Explanation below the picture.")
     elif st.button("Explain all slices", key="explain-all", width="stretch"):

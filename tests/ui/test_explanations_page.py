@@ -9,11 +9,12 @@ import pytest
 from factories_models import card_values, head_scan, install_network
 from streamlit.testing.v1 import AppTest
 
+from strokeapp.imaging.scan_digest import scan_digest
 from strokeapp.inference.classify import read_scan
 from strokeapp.inference.explanation.measured import EXPLANATIONS
 from strokeapp.inference.explanation.registry import METHODS
 from strokeapp.models.registry import Card
-from strokeapp.types import Reading
+from strokeapp.types import Reading, Scan
 from strokeapp.ui.guard import ENTERED
 from strokeapp.ui.state import KEY, OpenStudy
 
@@ -90,16 +91,38 @@ class Nothing:
     """Stand in for what the page does not touch."""
 
 
-def test_one_slice_is_shown_under_every_method(page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card, scan = install_network(tmp_path), head_scan(slices=3)
-    monkeypatch.setattr("strokeapp.inference.classify.check", lambda _scan: None)
-    reading = read_scan(scan, folder=tmp_path)
+def read_study(scan: Scan, folder: Path) -> OpenStudy:
+    """Return an open study, always of the same name, whose scan the toy network has read."""
+    reading = read_scan(scan, folder=folder, examined=True)
     assert isinstance(reading, Reading)
     outcome = Nothing()
     outcome.reading = reading
-    study = OpenStudy("toy", Nothing(), Nothing(), chosen="a", scan=("a", scan), outcomes={"a": outcome})
-    app = page(card, study=study)
-    next(button for button in app.button if button.label == "Explain with all methods").click().run()
+    return OpenStudy("toy", Nothing(), Nothing(), chosen="a", scan=("a", scan), outcomes={"a": outcome})
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_another_scan_of_the_same_name_does_not_get_the_explanations_of_the_one_before(
+    page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strokeapp.ui.explanations_view.METHODS", {"LayerGradCam": METHODS["LayerGradCam"]})
+    looked: list[Scan] = []
+    monkeypatch.setattr("strokeapp.ui.state.scan_digest", lambda scan: looked.append(scan) or scan_digest(scan))
+    card, other = install_network(tmp_path), head_scan(slices=3)
+    other.voxels[:, 40:80, 40:80] += 5
+    first, second = (read_study(scan, tmp_path) for scan in (head_scan(slices=3), other))
+    app = press(page(card, study=first), "Explain with all methods")
+    assert "**Grad-CAM**" in words(app.run())
+    assert len(looked) == 1, "the voxels are looked at once, not at every rerun"
+    app.session_state[KEY] = second
+    assert not app.run().exception and "**Grad-CAM**" not in words(app)
+
+
+def test_one_slice_is_shown_under_every_method(page, tmp_path: Path) -> None:
+    card = install_network(tmp_path)
+    app = press(page(card, study=read_study(head_scan(slices=3), tmp_path)), "Explain with all methods")
     assert not app.exception
     shown = words(app)
     assert all(f"**{method.title}**" in shown for method in METHODS.values())
