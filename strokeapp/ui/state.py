@@ -14,6 +14,8 @@ from strokeapp.types import Attribution, Scan
 from strokeapp.ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from strokeapp.inference.explain import VolumeAttribution
     from strokeapp.inference.explanation.jobs import BackgroundJob
     from strokeapp.inference.series import Outcome
@@ -41,6 +43,7 @@ class OpenStudy:
         error: Why the chosen series cannot be shown, per series key.
         panel_shows: Key of the series whose reading the browser has on show.
         side_by_side: One slice under several methods, with what it was made of.
+        curves: Removal curves of one explanation, with what they were made of.
     """
 
     title: str
@@ -59,6 +62,7 @@ class OpenStudy:
     error: dict[str, str] = field(default_factory=dict)
     panel_shows: str | None = None
     side_by_side: tuple[tuple, tuple[dict[str, Attribution], dict[str, str]]] | None = None
+    curves: tuple[tuple, pd.DataFrame] | None = None
     _digest: tuple[Scan, str] | None = None
 
     @property
