@@ -156,8 +156,9 @@ def test_methods_that_failed_are_laid_beside_the_others_only_where_that_is_asked
 
 def test_removal_curves_of_the_chosen_method_are_drawn_on_demand(page, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("strokeapp.ui.explanations_view.METHODS", {"LayerGradCam": METHODS["LayerGradCam"]})
+    card = install_network(tmp_path)
     study = read_study(head_scan(slices=3), tmp_path)
-    app = press(page(install_network(tmp_path), study=study), "Explain with all methods")
+    app = press(page(card, study=study), "Explain with all methods")
     assert not app.get("plotly_chart")
     app = press(app, "Draw curves")
     assert not app.exception and len(app.get("plotly_chart")) == 1
