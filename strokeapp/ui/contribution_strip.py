@@ -39,10 +39,9 @@ def contribution_sentence(reading: Reading, finding: Finding) -> str:
     if values[top] <= FAINTEST:
         return "What each slice adds to the study: no single one is needed, others say the same."
     where = f"slice {top + 1}" if last == top else f"slices {top + 1} to {last + 1}, read as one,"
-    return (
-        f"What each slice adds to the study, left out one at a time. Without {where} "
-        f"the probability would be {without(here, float(values[top])):.2f} instead of {here:.2f}."
-    )
+    then, now = f"{without(here, float(values[top])):.2f}", f"{here:.2f}"
+    change = f"would be {then} instead of {now}" if then != now else f"would stay {now}"
+    return f"What each slice adds to the study, left out one at a time. Without {where} the probability {change}."
 
 
 def _strip(values: NDArray[np.float64], color: str, label: str) -> str:

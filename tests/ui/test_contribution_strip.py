@@ -24,6 +24,8 @@ def test_words_name_the_slice_and_the_probability_without_it() -> None:
     assert words.endswith("Without slice 3 the probability would be 0.50 instead of 0.90.")
     thin = contribution_sentence(reading([0.1, 0.7, 0.7, 0.7, 0.0, 0.7]), Finding.ISCHEMIC)
     assert "Without slices 2 to 4, read as one, the" in thin
+    sure = contribution_sentence(reading([0.0, 0.4, 0.1], 0.9999), Finding.ISCHEMIC)
+    assert sure.endswith("Without slice 2 the probability would stay 1.00.")
     assert "no single one is needed" in contribution_sentence(reading([0.0, 0.0, -0.1]), Finding.ISCHEMIC)
 
 
