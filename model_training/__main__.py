@@ -114,8 +114,11 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _explanations(args: argparse.Namespace) -> None:
-    from model_training.explanation_report import run
+    from model_training.explanation_report import run, sum_up_again
 
+    if args.run_folder is None:
+        print(sum_up_again(args.out, ship=args.ship))
+        return
     print(run(args.run_folder, args.out, args.methods, limits=(args.limit, args.costly_limit), ship=args.ship))
 
 
@@ -183,7 +186,10 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, default=Path("reports"), help="folder for MODEL.md and MODEL.json")
     report.set_defaults(run=_report)
     explained = commands.add_parser("explanations", help="measure explanations out of fold against drawn lesions")
-    explained.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a finished run")
+    explained.add_argument(
+        "run_folder", type=Path, metavar="RUN", nargs="?",
+        help="folder of a finished run; without it the report at --out is summed up again from its own files",
+    )  # fmt: skip
     explained.add_argument("--out", type=Path, default=Path("reports/explanations"), help="no suffix (%(default)s)")
     explained.add_argument("--limit", type=int, default=100, help="images per finding for cheap methods (%(default)s)")
     explained.add_argument("--costly-limit", type=int, default=30, help="for the other methods (%(default)s)")

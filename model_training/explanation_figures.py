@@ -1,4 +1,4 @@
-"""Turn attributions of masked images into the figures of one row of the report."""
+"""Turn attributions of masked images into the figures of each image and of each shuffled network."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from numpy.typing import NDArray
 
 from model_training.explanation_sample import FoldNetworks, Sample
+from model_training.explanation_summary import mean_interval
 from strokeapp.inference.explanation.baselines import heads, smoothed
-from strokeapp.inference.explanation.fidelity import infidelities, sensitivities
+from strokeapp.inference.explanation.fidelity import finding_probability, infidelities, sensitivities
+from strokeapp.inference.explanation.measured import LABELS_SHUFFLED
 from strokeapp.inference.explanation.randomize import STAGES, shuffled
 from strokeapp.inference.explanation.registry import Cost, Method, Part
 from strokeapp.inference.explanation.shown import shown, strength
-from strokeapp.inference.explanation.target import FindingLogits, channel
 from strokeapp.models.slice_network import SliceNetwork
-from strokeapp.performance.intervals import Interval, patient_draws, percentile_interval, wilson
 from strokeapp.performance.saliency import (
+    STEPS,
     curve_area,
     energy_inside,
     hits,
@@ -27,7 +27,6 @@ from strokeapp.performance.saliency import (
     removal_curves,
     structural_similarity,
 )
-from strokeapp.types import Finding
 
 CURVE_IMAGES, CURVE_PASSES = 12, 26
 """Images for deletion, insertion and infidelity, and forward passes of each."""
@@ -35,39 +34,13 @@ SENSITIVE_IMAGES, SENSITIVE_PASSES = {Cost.CHEAP: 6, Cost.MODERATE: 3, Cost.COST
 SHUFFLED_IMAGES = {Cost.CHEAP: 8, Cost.MODERATE: 4, Cost.COSTLY: 4}
 SHUFFLED_STAGES = {Cost.CHEAP: STAGES, Cost.MODERATE: STAGES[-1:], Cost.COSTLY: STAGES[-1:]}
 """The last decides; those before it are looked at where they cost little."""
-LABELS = "labels"
-"""The stage at which a network has learnt shuffled labels."""
+CURVES = ("deletion", "insertion")
 
 
-def mean_interval(values: ArrayLike, groups: ArrayLike) -> Interval:
-    """Return the 95 % interval of a mean, by resampling patients.
-
-    Where all values are 0 or all are 1, resampling has nothing to vary: Wilson's interval over patients is given.
-
-    Args:
-        values: (images,); nan is left out.
-        groups: (images,) patients.
-    """
-    values, groups = np.asarray(values, dtype=np.float64), np.asarray(groups)
-    known = np.isfinite(values)
-    if not known.any():
-        return Interval(float("nan"), float("nan"))
-    codes, draws = patient_draws(groups[known])
-    weights, count = draws[:, codes], len(np.unique(codes))
-    if np.ptp(values[known]) == 0 and values[known][0] in (0.0, 1.0):
-        return wilson(float(values[known][0]) * count, count)
-    return percentile_interval(weights @ values[known] / weights.sum(1))
-
-
-def _with_interval(name: str, values: ArrayLike, groups: ArrayLike) -> dict[str, float]:
-    low, high = mean_interval(values, groups)
-    values = np.asarray(values, dtype=np.float64)
-    known = values[np.isfinite(values)]
-    return {name: float(known.mean()) if known.size else float("nan"), f"{name}_low": low, f"{name}_high": high}
-
-
-def place_figures(values: NDArray[np.float32], part: Part, sample: Sample, *, large: int) -> dict[str, Any]:
-    """Return the figures that ask where an explanation lies.
+def place_figures(
+    values: NDArray[np.float32], part: Part, sample: Sample, *, large: int
+) -> tuple[dict[str, list[float]], float]:
+    """Return the figures of every image that ask where its explanation lies, and the one cut that is best for all.
 
     Args:
         values: (n, rows, columns) as the method returns them.
@@ -76,53 +49,52 @@ def place_figures(values: NDArray[np.float32], part: Part, sample: Sample, *, la
         large: Pixels from which a lesion counts as large.
 
     Returns:
-        Among them ``hit``, one bool per image.
+        Per name (n,) figures: patient as a number, hit, exact, large, iou at the cut, energy inside the lesion and
+        outside the head.
     """
-    masks, groups = sample.masks, sample.groups
+    masks = sample.masks
     # Shown values are cut at a percentile, so their highest is a plateau: pointing needs them before that.
     strong = strength(values, part)
-    hit, exact = hits(strong, masks), hits(strong, masks, tolerance=0)
-    big = masks.sum((1, 2)) >= large
     cut, overlap = overlap_at_best_cut(shown(values, part), masks)
-    low, high = mean_interval(hit, groups)
-    result = {"images": len(hit), "patients": len(np.unique(groups)), "hits": int(hit.sum()), "hit": hit.tolist()}
-    result |= {"hit_rate": float(hit.mean()), "hit_low": low, "hit_high": high, "exact_rate": float(exact.mean())}
-    result |= {"large_images": int(big.sum()), "large_hits": int(hit[big].sum()), "cut": cut}
-    result |= _with_interval("iou", overlap, groups)
-    result |= _with_interval("energy_inside", energy_inside(strong, masks), groups)
-    outside = ~heads(sample.batch).numpy()
-    return result | {"energy_outside_head": float(np.nanmean(energy_inside(strong, outside)))}
+    columns = {
+        "patient": np.unique(sample.groups, return_inverse=True)[1],
+        "hit": hits(strong, masks),
+        "exact": hits(strong, masks, tolerance=0),
+        "large": masks.sum((1, 2)) >= large,
+        "iou": overlap,
+        "energy_inside": energy_inside(strong, masks),
+        "energy_outside_head": energy_inside(strong, ~heads(sample.batch).numpy()),
+    }
+    return {name: column.tolist() for name, column in columns.items()}, cut
 
 
 def fidelity_figures(
     networks: FoldNetworks, sample: Sample, method: Method, values: NDArray[np.float32]
-) -> dict[str, float]:
-    """Return deletion and insertion areas, infidelity and sensitivity, on the first images."""
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Return deletion and insertion areas, infidelity and sensitivity of the first images, and the mean curves.
+
+    Returns:
+        Per name (n,) figures, nan for images that were not looked at; and per name the mean of the removal curves,
+        (steps + 1,) probabilities at the shares of pixels of ``removal_shares``.
+    """
     some, strong = sample.first(CURVE_IMAGES), strength(values[:CURVE_IMAGES], method.part)
-    areas: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ("deletion", "insertion", "infidelity")}
+    columns = {name: np.full(len(sample.rows), np.nan) for name in (*CURVES, "infidelity", "sensitivity")}
+    curves = {name: np.zeros((len(some.rows), STEPS + 1)) for name in CURVES}
     for network, rows in networks.groups(some):
         pictures, asked = some.batch[rows], networks.asked(network)
         parts = (pictures[:, 0].numpy(), smoothed(pictures)[:, 0].numpy(), strong[rows])
-        for name in ("deletion", "insertion"):
-            curves = removal_curves(_probability(asked, some.finding), *parts, insertion=name == "insertion")
-            areas[name].append(curve_area(curves))
+        for name in CURVES:
+            curves[name][rows] = removal_curves(
+                finding_probability(asked, some.finding), *parts, insertion=name == "insertion"
+            )
+            columns[name][rows] = curve_area(curves[name][rows])
         raw = torch.from_numpy(values[rows])
-        areas["infidelity"].append(infidelities(asked, pictures, raw, some.finding, slope=method.slope))
-    figures = {name: float(np.concatenate(parts).mean()) for name, parts in areas.items()}
+        columns["infidelity"][rows] = infidelities(asked, pictures, raw, some.finding, slope=method.slope)
     few = sample.first(SENSITIVE_IMAGES[method.cost])
-    changes = [sensitivities(n, few.batch[rows], method, few.finding) for n, rows in networks.groups(few)]
-    return figures | {"sensitivity": float(np.concatenate(changes).mean())}
-
-
-def _probability(network: nn.Module, finding: Finding):
-    model = FindingLogits(network)
-
-    @torch.no_grad()
-    def score(pictures: NDArray[np.float32]) -> NDArray[np.float64]:
-        batch = torch.from_numpy(np.ascontiguousarray(pictures[:, None]))
-        return model(batch)[:, channel(finding)].sigmoid().double().numpy()
-
-    return score
+    for network, rows in networks.groups(few):
+        columns["sensitivity"][rows] = sensitivities(network, few.batch[rows], method, few.finding)
+    means = {name: curve.mean(0).tolist() for name, curve in curves.items()}
+    return {name: column.tolist() for name, column in columns.items()}, means
 
 
 def randomization_figures(
@@ -148,7 +120,9 @@ def randomization_figures(
     few, network = sample.at(places), networks.of(fold)
     if not len(places):
         return []
-    stages = {stage: shuffled(network, stage, few.batch) for stage in SHUFFLED_STAGES[method.cost]} | {LABELS: other}
+    stages = {stage: shuffled(network, stage, few.batch) for stage in SHUFFLED_STAGES[method.cost]} | {
+        LABELS_SHUFFLED: other
+    }
     return [
         {"stage": stage, "finding": few.finding.value, "images": len(places)}
         | _agreement(few, method, values[places], method.attribute(changed, few.batch, few.finding).numpy())
@@ -163,6 +137,8 @@ def _agreement(
     strong = strength(values, method.part)
     ranks = rank_correlation(strength(trained, method.part), strong, heads(few.batch).numpy())
     alike = structural_similarity(shown(trained, method.part), shown(values, method.part))
-    return {"rank_correlation": float(ranks.mean()), "similarity": float(alike.mean())} | {
-        "hit_rate": float(hits(strong, few.masks).mean())
-    }
+    low, high = mean_interval(ranks, few.groups)
+    spread = float(ranks.std(ddof=1)) if len(ranks) > 1 else float("nan")
+    return {"rank_correlation": float(ranks.mean()), "low": low, "high": high, "spread": spread} | {
+        "similarity": float(alike.mean()), "hit_rate": float(hits(strong, few.masks).mean())
+    }  # fmt: skip

@@ -10,23 +10,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model_training.explanation_summary import MEANS, summed_up
 from model_training.explanations import measure
 from model_training.recipe import Recipe
 from model_training.runs import load_recipe
 from strokeapp.errors import RecipeError
-from strokeapp.inference.explanation.measured import ALL_SHUFFLED, EXPLANATIONS, LABELS_SHUFFLED
+from strokeapp.inference.explanation.measured import ALL_SHUFFLED, EXPLANATIONS, FAILED, LABELS_SHUFFLED, UNDECIDED
 from strokeapp.inference.explanation.registry import LESION_MAP
 from strokeapp.models.registry import Card, read_card
+from strokeapp.performance.saliency import removal_shares
 
 HEADER = (
-    "| finding | method | hits | hit rate (95 %) | large lesions | flagged | IoU at one cut | energy in lesion | "
-    "outside head | deletion | insertion | infidelity | sensitivity | shuffled weights ρ | "
-    "shuffled labels ρ | s per slice |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| finding | method | hits | hit rate (95 %) | exact | large lesions | flagged | IoU at one cut | "
+    "energy in lesion | outside head | deletion | insertion | infidelity | images | sensitivity | images | "
+    "shuffled weights ρ | images | shuffled labels ρ | images | verdict | s per slice |\n"
+    f"{'|---' * 22}|"
+)
+LEGEND = (
+    "Deletion, insertion, infidelity, sensitivity and ρ stand for the images in the column after them; ρ with its "
+    "standard error. In brackets: 95 %, patients resampled; n/a: the images' own figures were not kept; ≈: from the "
+    "counts, widened as the hits' interval is."
 )
 GOAL, MAP_GOAL = 0.90, 0.95
 """Share of large lesions that the default and the lesion map should point into."""
 LAYER_HEADER = "| finding | layer | hits | IoU at one cut | energy in lesion |\n|---|---|---|---|---|"
+
+
+IMAGES, CURVES = "_images.csv", "_curves.csv"
+"""Added to a report's name: figures of single images, and mean removal curves."""
 
 
 def run(
@@ -56,6 +67,43 @@ def run(
     return out.with_suffix(".json")
 
 
+def sum_up_again(out: Path, *, ship: Path | None = None) -> Path:
+    """Compute intervals, verdicts and default of a report anew from its files, and write it again; return the JSON.
+
+    Args:
+        out: Path without suffix.
+        ship: Folder of the shipped network that gets the result too.
+
+    Raises:
+        RecipeError: There is no report, or of another network or version than the one that ships.
+    """
+    path = out.with_suffix(".json")
+    if not path.is_file():
+        raise RecipeError(f"{path} is missing. Measure explanations first, or give another --out.")
+    raw = _loaded(path)
+    report = read_report(out, raw["network"], raw["version"])
+    if ship is not None:
+        card = read_card(ship)
+        if (card.name, card.version) != (report["network"], report["version"]):
+            raise RecipeError(f"{path} is of {report['network']} {report['version']}, {ship} of {card.version}.")
+    images = pd.DataFrame(report["images"]) if report["images"] else None
+    write_report(summed_up(report, images), out, ship=ship)
+    return path
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """Read a report's JSON.
+
+    Raises:
+        RecipeError: It is damaged, or something else.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return report | {"network": report["network"], "version": report["version"], "rows": report["rows"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecipeError(f"{path} is not a report of explanations. Give another --out.", detail=repr(error)) from error
+
+
 def _shipped(folder: Path, recipe: Recipe) -> Card:
     card = read_card(folder)
     if card.name != recipe.name:
@@ -79,22 +127,27 @@ def read_report(out: Path, recipe_name: str, version: str, *, refuse_version: bo
     path = out.with_suffix(".json")
     if not path.is_file():
         return None
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        same_network, same = report["network"] == recipe_name, report["version"] == version
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecipeError(f"{path} is not a report of explanations. Give another --out.", detail=repr(error)) from error
+    report = _loaded(path)
+    same_network, same = report["network"] == recipe_name, report["version"] == version
     if not same_network or (refuse_version and not same):
         raise RecipeError(f"{path} is of {report['network']} {report['version']}. Give another --out.")
     if not same:
         return None
     for row in report["rows"]:
         row.update({name: float("nan") for name, value in row.items() if value is None})
-    return report
+    kept = beside(out, IMAGES)
+    return {"curves": []} | report | {"images": pd.read_csv(kept).to_dict("records") if kept.is_file() else []}
+
+
+def beside(out: Path, ending: str) -> Path:
+    """Return a further file of a report."""
+    return out.with_name(out.name + ending)
 
 
 def write_report(report: dict[str, Any], out: Path, *, ship: Path | None = None) -> None:
-    """Write the report as JSON and Markdown and its rows as CSV; as JSON beside a shipped network too, if one is given.
+    """Write the report as JSON and Markdown, its rows as CSV; as JSON beside a shipped network too, if one is given.
+
+    Where they are known, the figures of single images and the mean removal curves are written as CSV too.
 
     Args:
         report: As ``measure`` returns it.
@@ -102,11 +155,22 @@ def write_report(report: dict[str, Any], out: Path, *, ship: Path | None = None)
         ship: Folder of a shipped network.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_plain(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    told = {name: value for name, value in report.items() if name != "images"}
+    text = json.dumps(_plain(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     for path in (out.with_suffix(".json"), *([ship / EXPLANATIONS] if ship is not None else [])):
         path.write_text(text, encoding="utf-8")
     out.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
     pd.DataFrame(report["rows"]).to_csv(out.with_suffix(".csv"), index=False, float_format="%.4f")
+    if report.get("images"):
+        pd.DataFrame(report["images"]).to_csv(beside(out, IMAGES), index=False, float_format="%.6f")
+    if report.get("curves"):
+        _curve_table(report["curves"]).to_csv(beside(out, CURVES), index=False, float_format="%.4f")
+
+
+def _curve_table(curves: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return mean removal curves, one row per method, finding and share of pixels replaced."""
+    parts = [pd.DataFrame(curve).assign(share=removal_shares(len(curve["deletion"]) - 1)) for curve in curves]
+    return pd.concat(parts)[["method", "finding", "images", "share", "deletion", "insertion"]]
 
 
 def _plain(value: Any) -> Any:
@@ -132,10 +196,11 @@ def markdown(report: dict[str, Any]) -> str:
         f"Default: {report['default'] or 'none'}.",
     ]
     lines += ["", *_goals(report)]
-    lines += ["", HEADER, *(_row(row, report["randomization"]) for row in report["rows"])]
+    lines += ["", LEGEND, "", HEADER, *(_row(row, report["randomization"]) for row in report["rows"])]
     lines += ["", "Grad-CAM by layer:", "", LAYER_HEADER, *(_layer(row) for row in report["layers"])]
-    failed = [name for name, entry in report["randomization"].items() if not entry["passed"]]
-    lines += ["", f"Failed on shuffled weights or labels: {', '.join(failed) or 'none'}."]
+    for found, words in ((FAILED, "Failed on shuffled weights or labels"), (UNDECIDED, "Not decided")):
+        names = [name for name, entry in report["randomization"].items() if entry["verdict"] == found]
+        lines += ["", f"{words}: {', '.join(names) or 'none'}."]
     lines += [f"Not offered: {name}: {reason}" for name, reason in report["not_offered"].items()]
     return "\n".join(lines) + "\n"
 
@@ -154,16 +219,36 @@ def _goals(report: dict[str, Any]) -> list[str]:
 
 
 def _row(row: dict[str, Any], tested: dict[str, Any]) -> str:
-    stages = [s for s in tested.get(row["method"], {}).get("stages", []) if s["finding"] == row["finding"]]
-    ends = {s["stage"]: f"{s['rank_correlation']:.2f}" for s in stages}
+    entry = tested.get(row["method"], {})
+    ends = {s["stage"]: s for s in entry.get("stages", []) if s["finding"] == row["finding"]}
     cells = [row["finding"], row["title"], f"{row['hits']}/{row['images']}"]
     cells.append(f"{row['hit_rate']:.2f} ({row['hit_low']:.2f}–{row['hit_high']:.2f})")
-    cells.append(f"{row['large_hits']}/{row['large_images']}")
+    cells += [_cell(row, "exact", value=row["exact_rate"])]
+    cells.append(f"{row['large_hits']}/{row['large_images']}{_ends(row, 'large')}")
     cells.append(f"{row['flagged_hits']}/{row['flagged_images']}" if "flagged_hits" in row else "–")
-    names = ("iou", "energy_inside", "energy_outside_head", "deletion", "insertion", "infidelity", "sensitivity")
-    cells += [f"{row[name]:.3g}" for name in names]
-    cells += [ends.get(ALL_SHUFFLED, "–"), ends.get(LABELS_SHUFFLED, "–"), f"{row['seconds_per_slice']:.2g}"]
+    for name in MEANS[:-1]:
+        cells.append(_cell(row, name))
+    cells += [str(row["fidelity_images"]), _cell(row, "sensitivity"), str(row["sensitivity_images"])]
+    for stage in (ALL_SHUFFLED, LABELS_SHUFFLED):
+        cells += _stage(ends.get(stage))
+    cells += [entry.get("verdict", "–"), f"{row['seconds_per_slice']:.2g}"]
     return "| " + " | ".join(cells) + " |"
+
+
+def _cell(row: dict[str, Any], name: str, *, value: float | None = None) -> str:
+    return f"{row[name] if value is None else value:.3g}{_ends(row, name)}"
+
+
+def _ends(row: dict[str, Any], name: str) -> str:
+    low, high = (row.get(f"{name}_{end}", float("nan")) for end in ("low", "high"))
+    about = "≈ " if name in row.get("approximate", "") else ""
+    return f" ({about}{low:.2g}–{high:.2g})" if np.isfinite((low, high)).all() else " (n/a)"
+
+
+def _stage(stage: dict[str, Any] | None) -> tuple[str, str]:
+    if stage is None:
+        return "–", "–"
+    return f"{stage['rank_correlation']:.2f} ± {stage['standard_error']:.2f}", str(stage["images"])
 
 
 def _layer(row: dict[str, Any]) -> str:

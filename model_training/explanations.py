@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -29,6 +30,7 @@ from model_training.explanation_figures import (
 from model_training.explanation_labels import IMAGES, shuffled_labels, train_on
 from model_training.explanation_sample import MIN_PIXELS, FoldNetworks, Sample, draw_sample, pictures
 from model_training.explanation_store import Kept, code_key, labels_key
+from model_training.explanation_summary import MAX_AGREEMENT, SPREAD, default_method, in_order, judged, row_figures
 from model_training.runs import load_recipe
 from strokeapp.errors import ModelError, RecipeError
 from strokeapp.inference.explanation import grad_cam
@@ -37,17 +39,11 @@ from strokeapp.inference.explanation.target import channel, pieces
 from strokeapp.inference.slices import calibrated
 from strokeapp.models.registry import Card
 from strokeapp.models.slice_network import SliceNetwork
-from strokeapp.performance.intervals import wilson
 from strokeapp.performance.saliency import TOLERANCE_PX
 from strokeapp.types import Finding
 
 Attribute = Callable[[SliceNetwork, Tensor, Finding], Tensor]
 LARGE_PIXELS = 100
-MAX_AGREEMENT = 0.5
-"""Rank correlation (either sign) inside the head with the explanation of the network of shuffled weights, or labels,
-above which a method fails."""
-DECIDES = ("all", "labels")
-"""Stages that a method must notice."""
 PIECE = 4
 """Images between two savings."""
 TELL_EVERY = 20.0
@@ -165,14 +161,18 @@ def measure_layers(networks: FoldNetworks, sample: Sample) -> list[dict[str, Any
     rows = []
     for layer in grad_cam.LAYERS:
         values, _ = out_of_fold(networks, sample, lambda n, b, f, layer=layer: grad_cam.attribute(n, b, f, layer=layer))
-        figures = place_figures(values, METHODS["LayerGradCam"].part, sample, large=LARGE_PIXELS)
-        figures.pop("hit")
-        rows.append({"layer": layer, "finding": sample.finding.value, **figures})
+        columns, cut = place_figures(values, METHODS["LayerGradCam"].part, sample, large=LARGE_PIXELS)
+        rows.append({"layer": layer, "finding": sample.finding.value, **row_figures(pd.DataFrame(columns)), "cut": cut})
     return rows
 
 
 def measure_method(work: Measurement, sample: Sample, method: Method) -> dict[str, Any]:
-    """Return a method's figures on a finding: ``row`` and, but for the lesion map, ``stages`` of shuffled networks."""
+    """Return what was measured of a method on a finding.
+
+    Returns:
+        ``row``: what is known of all images at once; ``images``: figures of each; ``curves``: mean removal curves;
+        ``stages``: of shuffled networks, none for the lesion map.
+    """
     name, passes = work.name(method, sample), PASSES.get(method.name, UNKNOWN)
     what = f"{method.title}, {sample.finding.value}"
 
@@ -181,19 +181,20 @@ def measure_method(work: Measurement, sample: Sample, method: Method) -> dict[st
 
     kept = (work.kept, name)
     values, seconds = out_of_fold(work.networks, sample, method.attribute, kept=kept, tell=tell)
-    row = {"method": method.name, "title": method.title, "finding": sample.finding.value}
-    row |= place_figures(values, method.part, sample, large=LARGE_PIXELS)
-    first = place_figures(values[: work.common], method.part, sample.first(work.common), large=LARGE_PIXELS)
-    row |= {"common_hit_rate": first["hit_rate"], "seconds_per_slice": seconds}
-    row |= fidelity_figures(work.networks, sample, method, values)
+    columns, cut = place_figures(values, method.part, sample, large=LARGE_PIXELS)
+    faithful, curves = fidelity_figures(work.networks, sample, method, values)
+    row = {"method": method.name, "title": method.title, "finding": sample.finding.value, "cut": cut}
+    common = columns["hit"][: work.common]
+    row |= {"common_images": len(common), "common_hit_rate": float(np.mean(common)), "seconds_per_slice": seconds}
+    found = {"row": row, "images": columns | faithful, "curves": curves, "stages": []}
     work.step(f"{what}: fidelity", _fidelity_passes(method, sample))
     if method is LESION_MAP:
-        return {"row": row, "stages": []}
+        return found
     stages = randomization_figures(
         work.networks, sample, method, values, fold=work.fold, other=work.learnt_shuffled()[0]
     )
     work.step(f"{what}: shuffled networks", _shuffled_passes(method, sample))
-    return {"row": row, "stages": stages}
+    return found | {"stages": stages}
 
 
 def _fidelity_passes(method: Method, sample: Sample) -> float:
@@ -257,7 +258,7 @@ def measure(
         except ModelError as error:
             report["not_offered"][method.name] = error.user_message
             work.clock.skip(sum(_missing_passes(work, method, sample) for sample in samples))
-        report["default"] = _default(report)
+        report["default"] = default_method(report)
         tell(f"{_line(report, method)}; {work.clock.words()} left")
         keep(report)
     return report
@@ -293,12 +294,13 @@ def _empty_report(work: Measurement) -> dict[str, Any]:
         "min_mask_px": {finding.value: pixels for finding, pixels in MIN_PIXELS.items()},
         "large_px": LARGE_PIXELS,
         "max_rank_correlation": MAX_AGREEMENT,
+        "assumed_spread": SPREAD,
         "grad_cam_layer": grad_cam.LAYER,
         "out_of_fold": True,
         "intervals": "95 %, patients resampled",
     }
     return {"network": recipe.name, "version": recipe.version, "default": "", "protocol": protocol} | {
-        "rows": [], "layers": [], "randomization": {}, "not_offered": {}
+        "rows": [], "layers": [], "randomization": {}, "not_offered": {}, "curves": [], "images": []
     }  # fmt: skip
 
 
@@ -310,23 +312,31 @@ def _add(report: dict[str, Any], work: Measurement, method: Method, *, card: Car
         found.append(work.kept.result(name, lambda sample=sample: measure_method(work, sample, method)))
         work.kept.forget_values(name)
     if method is not LESION_MAP:
-        stages = [stage for item in found for stage in item["stages"]]
-        ends = [abs(row["rank_correlation"]) for row in stages if row["stage"] in DECIDES]
-        report["randomization"][method.name] = {"passed": bool(ends) and max(ends) <= MAX_AGREEMENT, "stages": stages}
-    rows = [_counted(work, item["row"], sample, card) for item, sample in zip(found, samples, strict=True)]
-    others, order = [row for row in report["rows"] if row["method"] != method.name], [LESION_MAP.name, *METHODS]
-    report["rows"] = sorted([*others, *rows], key=lambda row: order.index(row["method"]))
+        report["randomization"][method.name] = judged([stage for item in found for stage in item["stages"]])
+    for item, sample in zip(found, samples, strict=True):
+        images = _flagged(work, pd.DataFrame(item["images"]), sample, card)
+        _replace(report, "rows", [item["row"] | row_figures(images)])
+        _replace(report, "curves", [_named(item["row"]) | {"images": min(CURVE_IMAGES, len(images)), **item["curves"]}])
+        _replace(report, "images", (images.assign(**_named(item["row"]))).to_dict("records"))
+    report["rows"] = in_order(report["rows"])
 
 
-def _counted(work: Measurement, row: dict[str, Any], sample: Sample, card: Card | None) -> dict[str, Any]:
-    """Return a row with its hits counted over the images that the network flags, where its card tells which."""
-    hit = np.array(row["hit"], dtype=bool)
-    rest = {name: value for name, value in row.items() if name != "hit"}
+def _named(row: dict[str, Any]) -> dict[str, str]:
+    return {"method": row["method"], "finding": row["finding"]}
+
+
+def _replace(report: dict[str, Any], part: str, rows: list[dict[str, Any]]) -> None:
+    """Put rows of one method and finding in the place of those known before."""
+    kept = [row for row in report.get(part, []) if _named(row) != _named(rows[0])]
+    report[part] = kept + rows
+
+
+def _flagged(work: Measurement, images: pd.DataFrame, sample: Sample, card: Card | None) -> pd.DataFrame:
+    """Return the images' figures with which of them the network flags, where its card tells."""
     if card is None or card.version != work.networks.recipe.version or sample.finding not in card.findings:
-        return rest
+        return images
     settings = card.findings[sample.finding]
-    flagged = calibrated(_logits(work, sample), settings) >= settings.threshold
-    return rest | {"flagged_images": int(flagged.sum()), "flagged_hits": int(hit[flagged].sum())}
+    return images.assign(flagged=calibrated(_logits(work, sample), settings) >= settings.threshold)
 
 
 def _logits(work: Measurement, sample: Sample) -> NDArray[np.float64]:
@@ -343,24 +353,11 @@ def _logits(work: Measurement, sample: Sample) -> NDArray[np.float64]:
     return np.array(work.kept.result(f"logits-{sample.finding.value}-{len(sample.rows)}", read))
 
 
-def _default(report: dict[str, Any]) -> str:
-    """Return the method that passed and points best: by the lower end of its hit rate's interval, mean over findings.
-
-    The lower end (Wilson, 95 %), so that a method measured on few images does not win by a lucky one.
-    """
-    rates: dict[str, list[float]] = {}
-    for row in report["rows"]:
-        if report["randomization"].get(row["method"], {}).get("passed"):
-            sure = wilson(row["hits"], row["images"]).low
-            rates.setdefault(row["method"], []).append(sure + 1e-3 * row["energy_inside"])
-    return max(rates, key=lambda name: float(np.mean(rates[name])), default="")
-
-
 def _line(report: dict[str, Any], method: Method) -> str:
     if method.name in report["not_offered"]:
         return f"{method.title}: {report['not_offered'][method.name]}"
     rows = [row for row in report["rows"] if row["method"] == method.name]
     cells = [f"{row['finding']} {row['hits']}/{row['images']}, IoU {row['iou']:.2f}" for row in rows]
     verdict = report["randomization"].get(method.name)
-    ending = "" if verdict is None else ("; passed" if verdict["passed"] else "; FAILED the shuffled networks")
+    ending = "" if verdict is None else f"; shuffled networks: {verdict['verdict']}"
     return f"{method.title}: {'; '.join(cells)}{ending}"

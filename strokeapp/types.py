@@ -241,6 +241,9 @@ class Reading:
         lesion_maps: Per finding, (slices, rows, columns) uint8, 255 = probability 1, over the same field of
             view as the scan's slices but possibly fewer rows and columns.
         seconds: Time spent per step.
+        contributions: Per finding, (slices,) how much the log odds of the study fall when a slice is left out; nan
+            where a slice was not read. Thin slices read together are left out together and have the same value. Empty
+            for a single slice.
     """
 
     model: str
@@ -249,6 +252,7 @@ class Reading:
     slices: tuple[SliceReading, ...]
     lesion_maps: Mapping[Finding, NDArray[np.uint8]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    contributions: Mapping[Finding, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

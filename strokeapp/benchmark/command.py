@@ -23,11 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="all unless given")
     parser.add_argument("--repeats", type=int, default=3, help="each reader reads each case so often; the best counts")
     parser.add_argument("--whole-way", action="store_true", help="from bytes to a reading, beside a plain PyTorch loop")
+    parser.add_argument("--explanations", action="store_true", help="explanations of a CT, beside plain loops")
     parser.add_argument("--size", type=int, help="with --whole-way: side of the network's input instead of its own")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure every reader on every case, or the whole way to a reading."""
+    """Measure every reader on every case, the whole way to a reading, or explanations."""
+    if args.explanations:
+        from strokeapp.benchmark import explanations  # Captum takes seconds to import
+
+        explanations.run(repeats=args.repeats)
+        return 0
     if args.whole_way:
         whole_way.run(size=args.size, repeats=args.repeats)
         return 0

@@ -15,6 +15,7 @@ from strokeapp.inference.engine import reading_network
 from strokeapp.inference.extent import everywhere
 from strokeapp.inference.familiarity import judge, load_familiarity
 from strokeapp.inference.pooling import study_logit
+from strokeapp.inference.slice_contributions import pooled_contributions
 from strokeapp.inference.slices import SliceOutputs, calibrated, heard_logits, run_slices, sigmoid, slice_probabilities
 from strokeapp.inference.suitability import check
 from strokeapp.models.registry import WEIGHTS_FOLDER, Card, choose
@@ -104,7 +105,8 @@ def read_scan(
     seconds |= {"maps": time.perf_counter() - read, "total": time.perf_counter() - begun}
     slices = _per_slice(prepared, seen, found, len(scan.voxels))
     findings = {finding: _study(logits, finding, card) for finding in card.findings}
-    return Reading(card.name, card.version, findings, slices, maps, seconds)
+    contributions = _contributions(outputs.logits[seen], card, prepared, seen, places)
+    return Reading(card.name, card.version, findings, slices, maps, seconds, contributions)
 
 
 def _places_mm(scan: Scan, prepared: ScanInput, seen: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -119,15 +121,30 @@ def _per_slice(
     prepared: ScanInput, seen: NDArray[np.int64], found: Mapping[Finding, NDArray[np.float64]], count: int
 ) -> tuple[SliceReading, ...]:
     """Return what each of ``count`` slices reads: that of its slab, None where the slab was not read."""
-    slab_of = np.repeat(np.arange(len(prepared.slabs)), [s.last - s.first + 1 for s in prepared.slabs])
-    per_slice = {}
-    for finding, values in found.items():
-        per_slab = np.full(len(prepared.slabs), np.nan)
-        per_slab[seen] = values
-        per_slice[finding] = per_slab[slab_of]
+    per_slice = {finding: _of_slabs(prepared, seen, values) for finding, values in found.items()}
     return tuple(
         SliceReading(index, *(_at(per_slice.get(finding), index) for finding in FINDINGS)) for index in range(count)
     )
+
+
+def _of_slabs(prepared: ScanInput, seen: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (slices,) values of the slabs that were read; nan on the others."""
+    per_slab = np.full(len(prepared.slabs), np.nan)
+    per_slab[seen] = values
+    return np.repeat(per_slab, [slab.last - slab.first + 1 for slab in prepared.slabs])
+
+
+def _contributions(
+    logits: NDArray[np.float32],
+    card: Card,
+    prepared: ScanInput,
+    seen: NDArray[np.int64],
+    places_mm: NDArray[np.float64] | None,
+) -> dict[Finding, NDArray[np.float64]]:
+    if len(seen) < 2:
+        return {}
+    found = pooled_contributions(logits, card, seen, places_mm=places_mm)
+    return {finding: _of_slabs(prepared, seen, values) for finding, values in found.items()}
 
 
 def _at(values: NDArray[np.float64] | None, index: int) -> float | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -16,13 +16,18 @@ from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, network_batch, slice_input
 from strokeapp.imaging.scan_input import Slab, gray_window, pixel_aspect, plan_slabs, slab_gray
 from strokeapp.inference.classify import overlay_shape
+from strokeapp.inference.explanation.baselines import smoothed
+from strokeapp.inference.explanation.fidelity import finding_probability
 from strokeapp.inference.explanation.registry import Cost, Method, method_of
-from strokeapp.inference.explanation.shown import shown
+from strokeapp.inference.explanation.shown import shown, strength
+from strokeapp.inference.explanation.target import fast_view
 from strokeapp.models.registry import Card, load_network
+from strokeapp.performance.saliency import removal_curves, removal_shares
 from strokeapp.types import Attribution, Finding, Scan
 
 AT_ONCE = {Cost.CHEAP: 16, Cost.MODERATE: 2, Cost.COSTLY: 1}
 """Slabs explained between two looks at progress and cancellation: about a second on two idle cores."""
+CURVES = ("deletion", "insertion")
 Progress = Callable[[float], None]
 
 
@@ -62,10 +67,7 @@ def explain(
         StrokeAppError: Unknown method, finding or slice.
     """
     chosen = _checked(card, method, finding)
-    if not 0 <= slice_index < len(scan.voxels):
-        raise StrokeAppError(f"There is no slice {slice_index + 1}; the scan has {len(scan.voxels)}.")
-    slab = next(slab for slab in _slabs(scan) if slab.first <= slice_index <= slab.last)
-    item = _input(scan, card, slab)
+    item = _input(scan, card, _slab(scan, slice_index))
     progress(0.1)
     values = _attribute([item], card, chosen, finding)
     progress(1.0)
@@ -109,14 +111,37 @@ def explain_volume(
     return VolumeAttribution(method, finding, volume)
 
 
-def content_key(scan: Scan, card: Card, *, method: str, finding: Finding) -> str:
-    """Return a name for a volume's explanation made of all it depends on: weights, voxels, place, method, finding."""
-    digest = hashlib.blake2b(digest_size=16)
-    geometry = None if scan.geometry is None else scan.geometry.slice_origins.tobytes()
-    parts = (card.weights_hash, method, finding.value, scan.voxels.shape, scan.voxels.dtype.str, scan.spacing_mm)
-    digest.update(repr((*parts, geometry, scan.units, scan.modality)).encode())
-    digest.update(np.ascontiguousarray(scan.voxels).view(np.uint8))
-    return digest.hexdigest()
+def removal(scan: Scan, card: Card, *, method: str, finding: Finding, slice_index: int) -> pd.DataFrame:
+    """Return how one slice's probability changes while the places of its explanation are smoothed away, or put back.
+
+    Args:
+        scan, card, method, finding, slice_index: As for ``explain``.
+
+    Returns:
+        Columns share of pixels replaced, deletion and insertion: probabilities of the slice, not calibrated.
+
+    Raises:
+        StrokeAppError: As ``explain``.
+    """
+    chosen = _checked(card, method, finding)
+    network, batch = load_network(card), _batch([_input(scan, card, _slab(scan, slice_index))], card)
+    strong = strength(chosen.attribute(network, batch, finding).numpy(), chosen.part)
+    score = finding_probability(fast_view(network), finding)
+    parts = (batch[:, 0].numpy(), smoothed(batch)[:, 0].numpy(), strong)
+    curves = {name: removal_curves(score, *parts, insertion=name == "insertion")[0] for name in CURVES}
+    return pd.DataFrame({"share": removal_shares(len(curves["deletion"]) - 1), **curves})
+
+
+def content_key(scan: str, card: Card, *, method: str, finding: Finding) -> str:
+    """Return a name for a volume's explanation made of all it depends on.
+
+    Args:
+        scan: Its digest, see ``strokeapp.imaging.scan_digest``.
+        card: Of the network that read it.
+        method: Name of a method.
+        finding: One that the network reads.
+    """
+    return "-".join((scan, card.weights_hash, method, finding.value))
 
 
 def _checked(card: Card, method: str, finding: Finding) -> Method:
@@ -127,8 +152,18 @@ def _checked(card: Card, method: str, finding: Finding) -> Method:
 
 
 def _attribute(items: Sequence[SliceInput], card: Card, method: Method, finding: Finding) -> NDArray[np.float32]:
-    batch = torch.from_numpy(network_batch(list(items), card.modality))
-    return shown(method.attribute(load_network(card), batch, finding).numpy(), method.part)
+    return shown(method.attribute(load_network(card), _batch(items, card), finding).numpy(), method.part)
+
+
+def _batch(items: Sequence[SliceInput], card: Card) -> torch.Tensor:
+    return torch.from_numpy(network_batch(list(items), card.modality))
+
+
+def _slab(scan: Scan, index: int) -> Slab:
+    """Return the slab in which a slice was read."""
+    if not 0 <= index < len(scan.voxels):
+        raise StrokeAppError(f"There is no slice {index + 1}; the scan has {len(scan.voxels)}.")
+    return next(slab for slab in _slabs(scan) if slab.first <= index <= slab.last)
 
 
 def _slabs(scan: Scan) -> tuple[Slab, ...]:

@@ -251,6 +251,21 @@ def decision_figure(curve: DecisionCurve, threshold: float) -> go.Figure:
     return figure.update_xaxes(range=[0, 1]).update_yaxes(range=[-0.3 * top, 1.1 * top])
 
 
+def removal_figure(table: pd.DataFrame) -> go.Figure:
+    """Draw the probability while the places of an explanation are smoothed away, and while they are put back.
+
+    Args:
+        table: Columns share (of pixels replaced), deletion and insertion, in [0, 1].
+    """
+    figure = _figure("Share of pixels replaced, highest first", "Probability", height=theme.SMALL_CHART_HEIGHT)
+    for name, color in (("deletion", theme.ORANGE), ("insertion", theme.BLUE)):
+        figure.add_scatter(
+            x=table["share"], y=table[name], mode="lines+markers", name=name.capitalize(),
+            line={"color": color, "width": 2}, hovertemplate="%{x:.0%}: %{y:.2f}<extra></extra>",
+        )  # fmt: skip
+    return _unit_axes(figure)
+
+
 def _add_band(figure: go.Figure, band: tuple[NDArray, NDArray, NDArray] | None) -> None:
     if band is not None and np.isfinite(band[1]).all():
         grid, low, high = band

@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from strokeapp.errors import StrokeAppError
-from strokeapp.inference.explanation.measured import LABELS_SHUFFLED, LESIONS, Measured, measured
+from strokeapp.inference.explanation.measured import FAILED, UNDECIDED, measured, offered
 from strokeapp.inference.explanation.registry import LESION_MAP, METHODS, method_of
 from strokeapp.inference.words import NAMES, top_slice
 from strokeapp.models.registry import Card, find
 from strokeapp.types import Attribution, Finding, Reading, Scan
 from strokeapp.ui.downloads import file_stem
-from strokeapp.ui.exhibits import Exhibit, Exhibits
+from strokeapp.ui.explanation_curves import show_curves
 from strokeapp.ui.explanation_panel import COLUMNS, Tile, panel_png, tiles_of
+from strokeapp.ui.explanation_table import show_measured
 from strokeapp.ui.pixel_download import pixel_download
 from strokeapp.ui.pixels import picture
 from strokeapp.ui.state import OpenStudy
 
 PICTURE_SIDE = 320
-KEPT = "_explanations_side_by_side"
-HELP = {
-    "Hits": "The highest point lies in the drawn lesion, or within the tolerance of its border.",
-    "Large lesions": "Hits among lesions of at least 100 pixels, about 1 cm².",
-    "Flagged": "Hits among the images that the network flags.",
-    "IoU": "Overlap with the drawn lesion at the one threshold that is best over all images.",
-    "Energy inside": "Share of the attribution that lies in the drawn lesion.",
-    "Energy outside head": "Share that lies outside the head, where nothing can be.",
-    "Deletion": "Area under the probability while the highest places are smoothed away; lower is better.",
-    "Insertion": "The same while they are put back; higher is better.",
-    "Infidelity": "How wrongly the attribution foretells what smoothing a square away does; lower is better.",
-    "Sensitivity": "How much the attribution changes under noise too small to see; lower is better.",
-    "Shuffled weights": "Rank correlation with the explanation of the same network, its weights shuffled. "
-    "A method above the limit says little of what was learnt and is not offered.",
-    "Shuffled labels": "The same with a network that learnt a few images with shuffled labels by heart.",
-}
 
 
 def show_explanations(networks: Sequence[Card], study: OpenStudy | None) -> None:
@@ -56,101 +38,9 @@ def show_explanations(networks: Sequence[Card], study: OpenStudy | None) -> None
         return
     names = {card.name: card for card in networks}
     name = st.selectbox("Network", list(names), format_func=lambda key: names[key].title)
-    _show_measured(names[name])
+    show_measured(names[name])
     st.subheader("One slice under all methods", anchor=False)
     _show_side_by_side(study)
-
-
-def _show_measured(card: Card) -> None:
-    try:
-        figures = measured(card.folder)
-    except StrokeAppError as error:
-        st.error(error.user_message)
-        return
-    if figures is None:
-        st.info(f"The explanations of {card.title} have not been measured.")
-        return
-    exhibits = Exhibits(file_stem("explanations", card.name, figures.version))
-    for finding in (finding for finding in card.findings if _rows(figures, finding)):
-        table = pd.DataFrame(_rows(figures, finding))
-        title = f"{NAMES[finding]}, known {LESIONS[finding]}"
-        exhibits.listed(st.container(), Exhibit(finding.value, title, _numbers(figures, finding), shown=table))
-        settings = {name: st.column_config.Column(help=text) for name, text in HELP.items() if name in table}
-        st.dataframe(table, hide_index=True, column_config=settings)
-    _show_protocol(figures, card)
-
-
-def _show_protocol(figures: Measured, card: Card) -> None:
-    limit, tolerance = figures.protocol["max_rank_correlation"], figures.protocol["tolerance_px"]
-    failed = [METHODS[name].title for name in METHODS if name in _tested(figures) and name not in figures.passed]
-    lines = [
-        f"A hit may lie {tolerance:g} pixels of {figures.protocol['picture_px']} beside the drawn lesion.",
-        "Intervals are 95 %, by resampling patients.",
-        f"Not offered, since they hardly change when the weights or labels are shuffled (correlation above {limit:g}): "
-        f"{', '.join(failed)}."
-        if failed
-        else f"All methods change when the weights or labels are shuffled (correlation at most {limit:g}).",
-    ]
-    if figures.version != card.version:
-        lines.append(f"Measured on version {figures.version}; version {card.version} is installed.")
-    st.caption(" ".join(lines))
-
-
-def _tested(figures: Measured) -> set[str]:
-    return {method for method, _ in figures.pointing}
-
-
-def _rows(figures: Measured, finding: Finding) -> list[dict[str, Any]]:
-    """Return the table of one finding, the lesion map first."""
-    rows = []
-    for name in (LESION_MAP.name, *METHODS):
-        found = figures.of(name, finding)
-        if found is not None:
-            rows.append(_cells(name, figures, finding))
-    return rows
-
-
-def _numbers(figures: Measured, finding: Finding) -> pd.DataFrame:
-    """Return every figure of one finding, unrounded, the lesion map first."""
-    names = [name for name in (LESION_MAP.name, *METHODS) if figures.of(name, finding) is not None]
-    ends = {
-        name: (figures.agreement(name, finding), figures.agreement(name, finding, LABELS_SHUFFLED)) for name in names
-    }
-    rows = [
-        {**figures.of(name, finding).row, "shuffled_weights": ends[name][0], "shuffled_labels": ends[name][1]}
-        for name in names
-    ]
-    return pd.DataFrame(rows).assign(offered=[name in figures.passed for name in names])
-
-
-def _cells(name: str, figures: Measured, finding: Finding) -> dict[str, Any]:
-    found = figures.of(name, finding)
-    row = found.row
-    weights, labels = figures.agreement(name, finding), figures.agreement(name, finding, LABELS_SHUFFLED)
-    return {
-        "Method": method_of(name).title + (" (default)" if name == figures.default else ""),
-        "Hits": f"{found.hits} of {found.images}{_interval(found.low, found.high)}",
-        "Large lesions": f"{row['large_hits']} of {row['large_images']}" if "large_hits" in row else "–",
-        "Flagged": "–" if found.flagged is None else f"{found.flagged[0]} of {found.flagged[1]}",
-        "IoU": _number(row, "iou"),
-        "Energy inside": _number(row, "energy_inside"),
-        "Energy outside head": _number(row, "energy_outside_head"),
-        "Deletion": _number(row, "deletion"),
-        "Insertion": _number(row, "insertion"),
-        "Infidelity": _number(row, "infidelity"),
-        "Sensitivity": _number(row, "sensitivity"),
-        "Shuffled weights": "–" if weights is None else f"{weights:.2f}",
-        "Shuffled labels": "–" if labels is None else f"{labels:.2f}",
-    }
-
-
-def _interval(low: float, high: float) -> str:
-    return f" ({low:.0%}–{high:.0%})" if np.isfinite((low, high)).all() else ""
-
-
-def _number(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    return "–" if value is None else f"{value:.2f}"
 
 
 def _show_side_by_side(study: OpenStudy | None) -> None:
@@ -163,15 +53,35 @@ def _show_side_by_side(study: OpenStudy | None) -> None:
     finding = columns[0].selectbox("Finding", ranked, format_func=NAMES.get)
     best = top_slice(reading, finding)
     count = len(scan.voxels)
-    index = columns[1].number_input("Slice", 1, count, best + 1, key=f"explanations-slice-{finding.value}") - 1
-    key = (study.title, study.chosen, finding, index)
+    card, digest = find(reading.model), study.digest(scan)
+    # By content: another scan of the same name must neither start at this one's slice nor show its explanations.
+    index = columns[1].number_input("Slice", 1, count, best + 1, key=f"explanations-{digest}-{finding.value}") - 1
+    names = (LESION_MAP.name, *_chosen(card))
+    key = (digest, card.weights_hash, finding, index, names)
     if st.button("Explain with all methods", type="primary"):
-        st.session_state[KEPT] = (key, _explain_all(scan, find(reading.model), finding, index))
-    kept = st.session_state.get(KEPT)
+        study.side_by_side = (key, _explain_all(scan, card, finding, index, names))
+    kept = study.side_by_side
     if kept is not None and kept[0] == key:
-        _draw(scan, find(reading.model), finding, index, *kept[1])
+        _draw(scan, card, finding, index, *kept[1])
+        show_curves(study, scan, card, finding, index, tuple(kept[1][0]))
     else:
         st.caption("The costly methods take up to a minute each on two processor cores.")
+
+
+def _chosen(card: Card) -> tuple[str, ...]:
+    """Return the methods to lay side by side: those on offer, and the others where that is asked for."""
+    try:
+        figures = measured(card.folder)
+    except StrokeAppError:
+        figures = None  # the table above says so
+    shown = offered(figures)
+    rest = tuple(name for name in METHODS if name not in shown)
+    if rest and st.toggle(
+        "Also methods that are not offered",
+        help="To see how those look that failed the tests with shuffled weights or labels; each is labeled so.",
+    ):
+        return tuple(name for name in METHODS)
+    return tuple(name for name in METHODS if name in shown)
 
 
 def _read_scan(study: OpenStudy | None) -> tuple[Scan | None, Reading | None]:
@@ -182,12 +92,13 @@ def _read_scan(study: OpenStudy | None) -> tuple[Scan | None, Reading | None]:
     return study.scan[1], None if outcome is None else outcome.reading
 
 
-def _explain_all(scan: Scan, card: Card, finding: Finding, index: int) -> tuple[dict[str, Attribution], dict[str, str]]:
+def _explain_all(
+    scan: Scan, card: Card, finding: Finding, index: int, names: Sequence[str]
+) -> tuple[dict[str, Attribution], dict[str, str]]:
     """Return the explanations, and why some are missing."""
     from strokeapp.inference.explain import explain  # Captum takes seconds to import; the table needs none of it
 
     results, reasons = {}, {}
-    names = (LESION_MAP.name, *METHODS)
     bar = st.progress(0.0)
     for number, name in enumerate(names):
         bar.progress(number / len(names), method_of(name).title)
@@ -231,7 +142,10 @@ def _notes(card: Card, finding: Finding, results: Mapping[str, Attribution]) -> 
         return {}
     notes = {name: figures.sentence(name, finding) for name in results}
     failed = [name for name in results if name in METHODS and name not in figures.passed and figures.of(name, finding)]
-    return notes | {name: f"Not offered: it failed on shuffled networks. {notes[name]}" for name in failed}
+    why = {FAILED: "it failed on shuffled networks", UNDECIDED: "shuffled networks left it undecided"}
+    return notes | {
+        name: f"Not offered: {why[figures.verdicts.get(name, UNDECIDED)]}. {notes[name]}" for name in failed
+    }
 
 
 def _offer(tiles: Sequence[Tile], card: Card, finding: Finding, index: int) -> None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from numpy.typing import NDArray
 
+from strokeapp.imaging.scan_digest import scan_digest
 from strokeapp.reading import Inventory, Series
 from strokeapp.types import Attribution, Scan
 from strokeapp.ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from strokeapp.inference.explain import VolumeAttribution
     from strokeapp.inference.explanation.jobs import BackgroundJob
     from strokeapp.inference.series import Outcome
@@ -39,6 +42,8 @@ class OpenStudy:
         overlays: Packed overlay arrays, kept so that they stay the same objects between reruns.
         error: Why the chosen series cannot be shown, per series key.
         panel_shows: Key of the series whose reading the browser has on show.
+        side_by_side: One slice under several methods, with what it was made of.
+        curves: Removal curves of one explanation, with what they were made of.
     """
 
     title: str
@@ -56,11 +61,20 @@ class OpenStudy:
     overlays: dict[tuple, NDArray] = field(default_factory=dict)
     error: dict[str, str] = field(default_factory=dict)
     panel_shows: str | None = None
+    side_by_side: tuple[tuple, tuple[dict[str, Attribution], dict[str, str]]] | None = None
+    curves: tuple[tuple, pd.DataFrame] | None = None
+    _digest: tuple[Scan, str] | None = None
 
     @property
     def series(self) -> Series | None:
         """Return the series on show."""
         return next((item for item in self.inventory.series if item.key == self.chosen), None)
+
+    def digest(self, scan: Scan) -> str:
+        """Return a scan's digest; its voxels are looked at once, not at every rerun."""
+        if self._digest is None or self._digest[0] is not scan:
+            self._digest = (scan, scan_digest(scan))
+        return self._digest[1]
 
 
 def open_study() -> OpenStudy | None:

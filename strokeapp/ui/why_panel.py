@@ -13,7 +13,8 @@ from strokeapp.inference.explanation.measured import Measured, measured, offered
 from strokeapp.inference.explanation.registry import METHODS, Cost
 from strokeapp.inference.words import NAMES, top_slice
 from strokeapp.reading import Series
-from strokeapp.types import Finding, Reading, Scan
+from strokeapp.types import Finding, Reading, Scan, Severity
+from strokeapp.ui.contribution_strip import show_contributions
 from strokeapp.ui.plain import plain
 from strokeapp.ui.state import OpenStudy
 
@@ -39,6 +40,7 @@ def show_why(study: OpenStudy, series: Series | None, scan: Scan | None) -> None
     st.subheader("Why", anchor=False)
     finding, card = _choose_finding(reading), find(reading.model)
     _show_facts(scan, reading, finding, card)
+    show_contributions(reading, finding)
     method = _choose_method(card, finding)
     best = top_slice(reading, finding)
     place = "this slice" if len(reading.slices) == 1 else f"slice {best + 1}, the highest"
@@ -78,8 +80,15 @@ def _show_facts(scan: Scan, reading: Reading, finding: Finding, card: Card) -> N
         return
     if not reading.findings[finding].flagged:
         st.caption(f"{NAMES[finding]} is not flagged. What its lesion map marks all the same:")
-    # The quality flags stand in the reading above.
-    st.markdown("\n".join(f"- {sentence}" for sentence in replace(found, flags=()).sentences()))
+    # The notes themselves stand in the reading above: here what they are about, for these facts rest on such a scan.
+    lines = [*replace(found, flags=()).sentences(), *warned(scan)]
+    st.markdown("\n".join(f"- {sentence}" for sentence in lines))
+
+
+def warned(scan: Scan) -> tuple[str, ...]:
+    """Return one short sentence that names a scan's quality warnings; none where it has none."""
+    names = [flag.code.replace("_", " ") for flag in scan.flags if flag.severity is not Severity.INFO]
+    return (f"Read with care: {', '.join(dict.fromkeys(names))} (see the notes above).",) if names else ()
 
 
 def _choose_method(card: Card, finding: Finding) -> str:
@@ -154,7 +163,7 @@ def _show_volume(study: OpenStudy, series: Series, scan: Scan, card: Card, metho
         return
     if not method:
         return
-    key = content_key(scan, card, method=method, finding=finding)
+    key = content_key(study.digest(scan), card, method=method, finding=finding)
     if key in study.volumes:
         st.caption(f"{METHODS[method].title} of all slices is under Explanation below the picture.")
     elif st.button("Explain all slices", key="explain-all", width="stretch"):

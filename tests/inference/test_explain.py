@@ -9,6 +9,7 @@ import pytest
 from factories_models import card_values, head_scan, install_network
 
 from strokeapp.errors import StrokeAppError
+from strokeapp.imaging.scan_digest import scan_digest
 from strokeapp.inference.explain import content_key, explain, explain_volume
 from strokeapp.inference.explanation.jobs import BackgroundJob
 from strokeapp.inference.explanation.registry import LESION_MAP
@@ -67,18 +68,18 @@ def test_a_cancelled_volume_stops_at_once_and_gives_nothing(card):
 
 def test_content_names_a_volume(card, tmp_path):
     scan = head_scan(slices=2)
-    key = content_key(scan, card, **CAM)
-    assert key == content_key(head_scan(slices=2), card, **CAM)
+    digest = scan_digest(scan)
+    assert digest == scan_digest(head_scan(slices=2))
     other = head_scan(slices=2)
     other.voxels[1, 60, 60] += 1
     network = install_network(tmp_path, seed=1, values=card_values())
     keys = {
-        key,
-        content_key(other, card, **CAM),
-        content_key(scan, network, **CAM),
-        content_key(head_scan(slices=2, spacing=(1.0, 1.5, 1.5)), card, **CAM),
-        content_key(scan, card, method="Occlusion", finding=Finding.ISCHEMIC),
-        content_key(scan, card, method="LayerGradCam", finding=Finding.HEMORRHAGIC),
+        content_key(digest, card, **CAM),
+        content_key(scan_digest(other), card, **CAM),
+        content_key(digest, network, **CAM),
+        content_key(scan_digest(head_scan(slices=2, spacing=(1.0, 1.5, 1.5))), card, **CAM),
+        content_key(digest, card, method="Occlusion", finding=Finding.ISCHEMIC),
+        content_key(digest, card, method="LayerGradCam", finding=Finding.HEMORRHAGIC),
     }
     assert len(keys) == 6
 

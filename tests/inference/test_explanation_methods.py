@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from captum.attr import LayerAttribution, LayerGradCam
 from factories_models import head_hu, random_network
 from torch import Tensor
 
@@ -36,10 +37,14 @@ def network():
     return random_network()
 
 
+def head_batch(count: int, side: int) -> Tensor:
+    pictures = [np.clip(head_hu(seed=seed) / 80, 0, 1).astype(np.float32) for seed in range(count)]
+    return torch.from_numpy(network_batch([slice_input(p, Modality.CT, size=side) for p in pictures], Modality.CT))
+
+
 @pytest.fixture(scope="module")
 def batch() -> Tensor:
-    pictures = [np.clip(head_hu(seed=seed) / 80, 0, 1).astype(np.float32) for seed in range(3)]
-    return torch.from_numpy(network_batch([slice_input(p, Modality.CT, size=64) for p in pictures], Modality.CT))
+    return head_batch(3, 64)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -132,18 +137,45 @@ def test_integrated_gradients_of_a_smooth_toy_add_up_to_the_change_of_its_logit(
     assert change.abs().min() > 1e-5
 
 
-def test_integrated_gradients_are_those_of_a_plain_loop_over_the_steps(batch):
+@pytest.mark.parametrize(("side", "steps"), [(64, 8), (256, integrated_gradients.STEPS)])
+def test_integrated_gradients_are_those_of_a_plain_loop_over_the_steps(side, steps):
     # In double precision, for in single a rectifier or a picked place that hangs in the balance may tip either way.
-    network, finding, x = random_network().double(), Finding.HEMORRHAGIC, batch[:1].double()
+    network, finding, x = random_network().double(), Finding.HEMORRHAGIC, head_batch(1, side).double()
     there, total = smoothed(x), torch.zeros_like(x)
-    for node, weight in zip(*np.polynomial.legendre.leggauss(8), strict=True):
+    for node, weight in zip(*np.polynomial.legendre.leggauss(steps), strict=True):
         point = (there + float(node + 1) / 2 * (x - there)).requires_grad_()
         (gradient,) = torch.autograd.grad(network(point).findings[0, channel(finding)], point)
         total += float(weight) / 2 * gradient
     plain = ((x - there) * total)[:, 0]
-    batched = integrated_gradients.attribute(network, x, finding, steps=8)
+    batched = integrated_gradients.attribute(network, x, finding, steps=steps)
     assert plain.abs().max() > 0
     torch.testing.assert_close(batched / plain.abs().max(), plain / plain.abs().max(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("layer", "side"), [(grad_cam.LAYER, 256), *((layer, 64) for layer in grad_cam.LAYERS)])
+@pytest.mark.parametrize("finding", list(Finding))
+def test_grad_cam_is_captum_s_on_the_network_as_it_was_trained(layer, side, finding):
+    network, x = random_network().double(), head_batch(2, side).double()
+    view = private_view(network)
+    method = LayerGradCam(FindingLogits(view), view.get_submodule(layer))
+    coarse = method.attribute(x, target=channel(finding), relu_attributions=True)
+    plain = LayerAttribution.interpolate(coarse, (side, side), "bilinear")[:, 0].detach()
+    values, top = grad_cam.attribute(network, x, finding, layer=layer), plain.max().clamp(min=1e-9)
+    assert layer != grad_cam.LAYER or plain.max() > 0
+    torch.testing.assert_close(values / top, plain / top, atol=1e-4, rtol=0)
+
+
+def test_grad_cam_runs_the_encoder_once_and_without_gradients(network, batch, monkeypatch):
+    seen = []
+
+    def watched(model):
+        view = fast_view(model)
+        view.encoder.register_forward_hook(lambda _m, _i, out: seen.append(any(f.requires_grad for f in out)))
+        return view
+
+    monkeypatch.setattr(grad_cam, "fast_view", watched)
+    map_grad_cam.attribute(network, batch, Finding.HEMORRHAGIC)
+    assert seen == [False]
 
 
 def test_grad_cam_at_the_last_layer_is_the_lesion_map_without_its_bias(network, batch):

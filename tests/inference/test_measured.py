@@ -62,6 +62,33 @@ def test_words_say_counts_and_name_what_is_far_below_the_map(tmp_path):
     assert "Not measured" in found.sentence("LayerGradCam", Finding.HEMORRHAGIC)
 
 
+def test_few_images_are_compared_with_the_lesion_map_on_the_same_images(tmp_path):
+    def common(rate: float, images: int = 12) -> dict:
+        return {"common_hit_rate": rate, "common_images": images}
+
+    def say(best: dict, other: dict) -> str:
+        write(tmp_path, rows=[row("LesionMap", 701, 970) | best, row("Occlusion", 6, 12) | other])
+        return measured(tmp_path).sentence("Occlusion", Finding.ISCHEMIC)
+
+    plain = "Points into the lesion in 6 of 12 known infarcts"
+    assert say(common(0.5), common(0.5)) == f"{plain}.", "the other 958 images may be easier"
+    far = say(common(0.75), common(0.5))
+    assert far == f"{plain}: far below the lesion map, which does in 9 where it does in 6 of the same 12."
+    assert say(common(7 / 12), common(0.5)) == f"{plain}.", "one image is chance"
+    assert say({}, common(0.5)) == f"{plain}." and say(common(0.75, 8), common(0.5)) == f"{plain}."
+
+
+def test_what_is_not_decided_is_neither_passed_nor_offered(tmp_path):
+    tested = {
+        "LayerGradCam": {"passed": True, "verdict": "passed", "stages": stages(0.1)},
+        "NoiseTunnel": {"passed": False, "verdict": "not decided", "stages": stages(0.45)},
+    }
+    write(tmp_path, randomization=tested)
+    found = measured(tmp_path)
+    assert found.verdicts == {"LayerGradCam": "passed", "NoiseTunnel": "not decided"}
+    assert offered(found) == ("LayerGradCam",)
+
+
 def test_words_count_what_the_network_flags_where_that_is_known(tmp_path):
     counted = row("LayerGradCam", 76) | {"flagged_hits": 71, "flagged_images": 78}
     write(tmp_path, rows=[row("LesionMap", 80), counted])

@@ -12,10 +12,10 @@ import torch
 from factories_models import random_network
 from factories_training import toy_recipe, toy_store, toy_table
 
-from model_training.explanation_figures import mean_interval
 from model_training.explanation_report import run as run_command
 from model_training.explanation_report import write_report
-from model_training.explanations import FoldNetworks, _default, draw_sample, measure, out_of_fold
+from model_training.explanation_summary import mean_interval
+from model_training.explanations import FoldNetworks, draw_sample, measure, out_of_fold
 from strokeapp.errors import RecipeError
 from strokeapp.inference.explanation.measured import measured
 from strokeapp.types import Finding
@@ -82,6 +82,17 @@ def test_the_report_is_what_the_app_reads(run, tmp_path):
     assert len(report["layers"]) == 5
     text = (tmp_path / "figures.md").read_text()
     assert f"{item.hits}/3" in text and "decoder.3" in text
+    single = pd.read_csv(tmp_path / "figures_images.csv")
+    assert single.groupby("method").size().to_dict() == {"LayerGradCam": 3, "LesionMap": 3}
+    mine = single[single.method == "LayerGradCam"]
+    assert mine["deletion"].mean() == pytest.approx(item.row["deletion"], abs=1e-4) and mine["hit"].sum() == item.hits
+    curves = pd.read_csv(tmp_path / "figures_curves.csv")
+    curve = curves[curves.method == "LayerGradCam"]
+    assert len(curve) == 13 and curve["share"].tolist()[0] == 0 and curve["share"].tolist()[-1] == 1
+    area = np.trapezoid(curve["deletion"], curve["share"])
+    assert area == pytest.approx(item.row["deletion"], abs=2e-3)
+    assert curve["deletion"].iloc[0] == pytest.approx(curve["insertion"].iloc[-1], abs=1e-3), "the picture as it is"
+    assert "hit" not in json.loads((tmp_path / "figures.json").read_text())["rows"][0]
     table = pd.read_csv(tmp_path / "figures.csv")
     assert table["method"].tolist() == ["LesionMap", "LayerGradCam"]
 
@@ -95,16 +106,6 @@ def test_one_method_is_measured_again_and_what_is_known_of_others_is_kept(run, t
     path.write_text(path.read_text().replace('"version": "0.0.1"', '"version": "9"'))
     with pytest.raises(RecipeError, match="toy_ct 9"):
         run_command(run, out, ("LesionMap",), limits=(2, 2))
-
-
-def test_the_default_points_best_for_sure_and_passed():
-    def row(method: str, hits: int, images: int, inside: float) -> dict:
-        return {"method": method, "finding": "ischemic", "hits": hits, "images": images, "energy_inside": inside}
-
-    rows = [row("Lucky", 4, 5, 0.9), row("Sure", 45, 60, 0.2), row("Tighter", 45, 60, 0.4), row("Failed", 60, 60, 0.9)]
-    passed = {row["method"]: {"passed": row["method"] != "Failed"} for row in rows}
-    assert _default({"rows": rows, "randomization": passed}) == "Tighter", "4 of 5 are less sure than 45 of 60"
-    assert _default({"rows": rows, "randomization": {}}) == ""
 
 
 def test_more_images_are_told_where_they_are_asked_for(run, tmp_path):

@@ -9,11 +9,12 @@ import pytest
 from factories_models import card_values, head_scan, install_network
 from streamlit.testing.v1 import AppTest
 
+from strokeapp.imaging.scan_digest import scan_digest
 from strokeapp.inference.classify import read_scan
 from strokeapp.inference.explanation.measured import EXPLANATIONS
 from strokeapp.inference.explanation.registry import METHODS
 from strokeapp.models.registry import Card
-from strokeapp.types import Reading
+from strokeapp.types import Reading, Scan
 from strokeapp.ui.guard import ENTERED
 from strokeapp.ui.state import KEY, OpenStudy
 
@@ -79,6 +80,28 @@ def test_the_table_is_what_was_measured_for_the_findings_of_the_network(page, tm
     assert "Not offered" in words(app) and "Guided Grad-CAM" in words(app)
 
 
+def test_figures_stand_with_their_interval_and_the_number_of_images(page, tmp_path: Path) -> None:
+    values, found = card_values(), figures()
+    more = {"deletion": 0.4, "deletion_low": 0.3, "deletion_high": 0.55, "insertion": 0.8, "insertion_low": None}
+    more |= {"large_hits": 30, "large_images": 40, "large_low": 0.6, "large_high": 0.85, "approximate": "large"}
+    found["rows"][1] |= more | {"fidelity_images": 12, "sensitivity_images": 6, "sensitivity": 0.2}
+    tested = found["randomization"]
+    for stage, count in zip(tested["LayerGradCam"]["stages"], (4, 2), strict=True):
+        stage |= {"standard_error": 0.1, "images": count}
+    tested["GuidedGradCam"]["verdict"] = "not decided"
+    card = install_network(tmp_path, values=values | {"findings": {"ischemic": values["findings"]["ischemic"]}})
+    (card.folder / EXPLANATIONS).write_text(json.dumps(found))
+    app = page(card)
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Method")
+    row = table.loc["Grad-CAM (default)"]
+    assert row["Large lesions"] == "30 of 40 (≈ 60%–85%)"
+    assert (row["Deletion"], row["Insertion"]) == ("0.40 (0.30–0.55)", "0.80")
+    assert (row["Shuffled weights"], row["Images"]) == ("0.12 ± 0.10", "12 · 6 · 4, 2")
+    assert table["Shuffles"].tolist() == ["–", "passed", "not decided"]
+    assert "too few images were looked at" in words(app)
+
+
 def test_damaged_figures_are_told(page, tmp_path: Path) -> None:
     card = install_network(tmp_path)
     (card.folder / EXPLANATIONS).write_text("{}")
@@ -90,16 +113,68 @@ class Nothing:
     """Stand in for what the page does not touch."""
 
 
-def test_one_slice_is_shown_under_every_method(page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card, scan = install_network(tmp_path), head_scan(slices=3)
-    monkeypatch.setattr("strokeapp.inference.classify.check", lambda _scan: None)
-    reading = read_scan(scan, folder=tmp_path)
+def read_study(scan: Scan, folder: Path) -> OpenStudy:
+    """Return an open study, always of the same name, whose scan the toy network has read."""
+    reading = read_scan(scan, folder=folder, examined=True)
     assert isinstance(reading, Reading)
     outcome = Nothing()
     outcome.reading = reading
-    study = OpenStudy("toy", Nothing(), Nothing(), chosen="a", scan=("a", scan), outcomes={"a": outcome})
-    app = page(card, study=study)
-    next(button for button in app.button if button.label == "Explain with all methods").click().run()
+    return OpenStudy("toy", Nothing(), Nothing(), chosen="a", scan=("a", scan), outcomes={"a": outcome})
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_another_scan_of_the_same_name_does_not_get_the_explanations_of_the_one_before(
+    page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strokeapp.ui.explanations_view.METHODS", {"LayerGradCam": METHODS["LayerGradCam"]})
+    looked: list[Scan] = []
+    monkeypatch.setattr("strokeapp.ui.state.scan_digest", lambda scan: looked.append(scan) or scan_digest(scan))
+    card, other = install_network(tmp_path), head_scan(slices=3)
+    other.voxels[:, 40:80, 40:80] += 5
+    first, second = (read_study(scan, tmp_path) for scan in (head_scan(slices=3), other))
+    app = press(page(card, study=first), "Explain with all methods")
+    assert "**Grad-CAM**" in words(app.run())
+    assert len(looked) == 1, "the voxels are looked at once, not at every rerun"
+    app.session_state[KEY] = second
+    assert not app.run().exception and "**Grad-CAM**" not in words(app)
+
+
+def test_methods_that_failed_are_laid_beside_the_others_only_where_that_is_asked_for(page, tmp_path: Path) -> None:
+    card = install_network(tmp_path)
+    (card.folder / EXPLANATIONS).write_text(json.dumps(figures()))
+    study = read_study(head_scan(slices=3), tmp_path)
+    app = press(page(card, study=study), "Explain with all methods")
+    assert "**Grad-CAM**" in words(app) and "**Guided Grad-CAM**" not in words(app)
+    app.toggle[0].set_value(True).run()
+    assert "**Grad-CAM**" not in words(app), "what is on show must be what is asked for"
+    app = press(app, "Explain with all methods")
+    assert "**Guided Grad-CAM**" in words(app) and "Not offered: it failed" in words(app)
+
+
+def test_removal_curves_of_the_chosen_method_are_drawn_on_demand(page, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("strokeapp.ui.explanations_view.METHODS", {"LayerGradCam": METHODS["LayerGradCam"]})
+    card = install_network(tmp_path)
+    study = read_study(head_scan(slices=3), tmp_path)
+    app = press(page(card, study=study), "Explain with all methods")
+    assert not app.get("plotly_chart")
+    app = press(app, "Draw curves")
+    assert not app.exception and len(app.get("plotly_chart")) == 1
+    table = study.curves[1] if study.curves else app.session_state[KEY].curves[1]
+    assert table["share"].iloc[[0, -1]].tolist() == [0, 1]
+    # Nothing removed is everything put in: the slice as it is; and the other way about.
+    assert table["deletion"].iloc[0] == pytest.approx(table["insertion"].iloc[-1], abs=1e-5)
+    assert table["deletion"].iloc[-1] == pytest.approx(table["insertion"].iloc[0], abs=1e-5)
+    choice = next(item for item in app.selectbox if item.key == "explanations-curves")
+    choice.set_value("LesionMap").run()
+    assert not app.get("plotly_chart"), "the curves of another method are not those on show"
+
+
+def test_one_slice_is_shown_under_every_method(page, tmp_path: Path) -> None:
+    card = install_network(tmp_path)
+    app = press(page(card, study=read_study(head_scan(slices=3), tmp_path)), "Explain with all methods")
     assert not app.exception
     shown = words(app)
     assert all(f"**{method.title}**" in shown for method in METHODS.values())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from factories_models import head_scan
 from streamlit.testing.v1 import AppTest
 
 from strokeapp.inference.explanation.measured import measured, offered
 from strokeapp.inference.explanation.registry import METHODS
 from strokeapp.models.registry import find
-from strokeapp.types import Finding, FindingResult, Reading
+from strokeapp.types import Finding, FindingResult, QualityFlag, Reading, Severity
 from strokeapp.ui.state import KEY
-from strokeapp.ui.why_panel import first_to_explain
+from strokeapp.ui.why_panel import first_to_explain, warned
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,10 @@ def test_methods_on_offer_are_those_that_passed_each_with_its_record(app: AppTes
     assert choice.options == [METHODS[name].title for name in offered(figures)]
     text = "\n".join(item.value for item in app.caption)
     assert ("known" in text) if figures else ("has not been measured" in text)
+
+
+def test_the_slices_that_a_study_rests_on_are_drawn(app: AppTest) -> None:
+    assert any("left out one at a time" in item.value for item in app.caption)
 
 
 def test_all_slices_are_explained_beside_other_work(app: AppTest) -> None:
@@ -66,6 +72,13 @@ def test_closing_the_study_stops_what_runs(app: AppTest) -> None:
     assert any(item.label == "Cancel" for item in app.button)
     next(item for item in app.button if item.label == "Close study").click().run()
     assert len(stopped) == 1 and KEY not in app.session_state
+
+
+def test_quality_warnings_are_named_beside_the_facts_and_told_in_full_once() -> None:
+    flags = [("gantry_tilt", Severity.WARNING), ("metal", Severity.SEVERE), ("first_volume", Severity.INFO)]
+    scan = replace(head_scan(slices=2), flags=tuple(QualityFlag(code, how, f"Long {code}.") for code, how in flags))
+    assert warned(scan) == ("Read with care: gantry tilt, metal (see the notes above).",)
+    assert warned(head_scan(slices=2)) == ()
 
 
 def test_what_is_flagged_is_explained_first_though_its_probability_is_lower() -> None:

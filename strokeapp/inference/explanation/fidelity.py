@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from captum.metrics import infidelity, sensitivity_max
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from strokeapp.inference.explanation.baselines import smoothed
 from strokeapp.inference.explanation.registry import Method
 from strokeapp.inference.explanation.seeding import SEED, seeded
 from strokeapp.inference.explanation.target import FindingLogits, channel
 from strokeapp.models.slice_network import SliceNetwork
+from strokeapp.performance.saliency import Score
 from strokeapp.types import Finding
 
 SQUARES = 16
@@ -66,6 +67,23 @@ def infidelities(
             n_perturb_samples=squares, max_examples_per_batch=squares, normalize=True,
         )  # fmt: skip
     return result.double().numpy()
+
+
+def finding_probability(network: nn.Module, finding: Finding) -> Score:
+    """Return a function that gives the uncalibrated probability of a finding, (n,), of (n, rows, columns) pictures.
+
+    Args:
+        network: In evaluation mode.
+        finding: That is read.
+    """
+    model = FindingLogits(network)
+
+    @torch.no_grad()
+    def score(pictures: NDArray[np.float32]) -> NDArray[np.float64]:
+        batch = torch.from_numpy(np.ascontiguousarray(pictures[:, None]))
+        return model(batch)[:, channel(finding)].sigmoid().double().numpy()
+
+    return score
 
 
 def _squares(count: int, side: int, rng: np.random.Generator) -> NDArray[np.float32]:

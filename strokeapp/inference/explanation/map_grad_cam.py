@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from strokeapp.inference.explanation import grad_cam, lesion_map
+from strokeapp.inference.explanation import grad_cam
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding
 
@@ -27,6 +27,7 @@ def attribute(network: SliceNetwork, batch: Tensor, finding: Finding, *, share: 
         finding: To be explained.
         share: Of the smoothing.
     """
-    values = grad_cam.attribute(network, batch, finding) * lesion_map.attribute(network, batch, finding)
+    cam, marked = grad_cam.with_map(network, batch, finding)
+    values = cam * marked
     sigma = share * batch.shape[-1]
     return torch.from_numpy(ndimage.gaussian_filter(values.numpy(), (0, sigma, sigma)))

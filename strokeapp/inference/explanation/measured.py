@@ -18,8 +18,11 @@ ALL_SHUFFLED = "all"
 """The last of the stages of shuffled weights."""
 LABELS_SHUFFLED = "labels"
 """The stage of a network that learnt shuffled labels."""
+PASSED, FAILED, UNDECIDED = "passed", "failed", "not decided"
+"""What shuffled weights and labels say of a method; only the first is offered."""
 FAR_BELOW = 0.1
-"""A hit rate lower than the lesion map's by this or more is said to be far below it."""
+"""A hit rate lower than the lesion map's on the same images by this or more, and by more than one image, is said to be
+far below it."""
 LESIONS = {Finding.HEMORRHAGIC: "bleeds", Finding.ISCHEMIC: "infarcts"}
 
 
@@ -51,6 +54,14 @@ class Pointing:
         names = ("flagged_hits", "flagged_images")
         return tuple(int(self.row[name]) for name in names) if all(name in self.row for name in names) else None
 
+    @property
+    def common(self) -> tuple[int, int] | None:
+        """Return hits and images among the first images, which all methods explained, or None where not counted."""
+        if self.row.get("common_hit_rate") is None or "common_images" not in self.row:
+            return None
+        images = int(self.row["common_images"])
+        return round(self.row["common_hit_rate"] * images), images
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -59,16 +70,18 @@ class Measured:
     Args:
         version: Of the network's recipe.
         pointing: Per method name (the lesion map among them) and finding.
-        passed: Names of methods that change when the weights are shuffled.
-        shuffled: Per method name, finding and stage, rank correlation with the explanation of the shuffled network.
+        verdicts: Per method name, whether it changes when weights and labels are shuffled: ``PASSED``, ``FAILED`` or
+            ``UNDECIDED``.
+        shuffled: Per method name, finding and stage of shuffling, what was measured: ``rank_correlation`` with the
+            explanation of the shuffled network, ``standard_error`` and number of ``images``.
         default: Name of the method to start with.
         protocol: How it was measured.
     """
 
     version: str
     pointing: Mapping[tuple[str, Finding], Pointing]
-    passed: tuple[str, ...]
-    shuffled: Mapping[tuple[str, Finding, str], float]
+    verdicts: Mapping[str, str]
+    shuffled: Mapping[tuple[str, Finding, str], Mapping[str, Any]]
     default: str
     protocol: Mapping[str, Any]
 
@@ -76,9 +89,15 @@ class Measured:
         """Return a method's figures on a finding, or None where they were not measured."""
         return self.pointing.get((method, finding))
 
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """Return the names of methods that passed, in the order of the registry."""
+        return tuple(name for name in METHODS if self.verdicts.get(name) == PASSED)
+
     def agreement(self, method: str, finding: Finding, stage: str = ALL_SHUFFLED) -> float | None:
         """Return how much of an explanation stays the same when all weights, or the labels, are shuffled, or None."""
-        return self.shuffled.get((method, finding, stage))
+        found = self.shuffled.get((method, finding, stage))
+        return None if found is None else float(found["rank_correlation"])
 
     def sentence(self, method: str, finding: Finding) -> str:
         """Say how often a method points into the lesion, and whether the lesion map does so far more often."""
@@ -88,10 +107,28 @@ class Measured:
         text = f"Points into the lesion in {found.hits} of {found.images} known {LESIONS[finding]}"
         if found.flagged is not None:
             text += f", {found.flagged[0]} of the {found.flagged[1]} that the network flags"
+        return f"{text}{self._beside_map(found, finding)}."
+
+    def _beside_map(self, found: Pointing, finding: Finding) -> str:
+        """Say that the lesion map points far more often into the lesion of the same images, where it does."""
         best = self.of(LESION_MAP.name, finding)
-        if best is not None and best.rate - found.rate >= FAR_BELOW:
-            return f"{text}: far below the lesion map's {best.rate:.0%}."
-        return f"{text}."
+        if best is None:
+            return ""
+        if best.images == found.images:
+            return (
+                f": far below the lesion map's {best.rate:.0%}" if far_below(found.hits, best.hits, best.images) else ""
+            )
+        if found.common is None or best.common is None or found.common[1] != best.common[1]:
+            return ""
+        (hits, images), most = found.common, best.common[0]
+        if not far_below(hits, most, images):
+            return ""
+        return f": far below the lesion map, which does in {most} where it does in {hits} of the same {images}"
+
+
+def far_below(hits: int, best: int, images: int) -> bool:
+    """Tell whether hits are far fewer than the lesion map's on the same images, see ``FAR_BELOW``."""
+    return best - hits > 1 and (best - hits) / images >= FAR_BELOW
 
 
 def measured(folder: Path) -> Measured | None:
@@ -106,8 +143,8 @@ def measured(folder: Path) -> Measured | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         pointing = {(row["method"], Finding(row["finding"])): _pointing(row) for row in raw["rows"]}
-        passed = tuple(name for name in METHODS if raw["randomization"].get(name, {}).get("passed") is True)
-        return Measured(str(raw["version"]), pointing, passed, _shuffled(raw), str(raw["default"]), raw["protocol"])
+        verdicts = {name: _verdict(entry) for name, entry in raw["randomization"].items()}
+        return Measured(str(raw["version"]), pointing, verdicts, _shuffled(raw), str(raw["default"]), raw["protocol"])
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"What was measured of the explanations of {folder.name} cannot be read. Reinstall the application.",
@@ -115,9 +152,16 @@ def measured(folder: Path) -> Measured | None:
         ) from error
 
 
-def _shuffled(raw: Mapping[str, Any]) -> dict[tuple[str, Finding, str], float]:
+def _verdict(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("verdict", PASSED if entry["passed"] is True else FAILED))
+
+
+def _shuffled(raw: Mapping[str, Any]) -> dict[tuple[str, Finding, str], Mapping[str, Any]]:
     stages = ((name, row) for name, entry in raw["randomization"].items() for row in entry["stages"])
-    return {(name, Finding(row["finding"]), str(row["stage"])): float(row["rank_correlation"]) for name, row in stages}
+    return {
+        (name, Finding(row["finding"]), str(row["stage"])): row | {"rank_correlation": float(row["rank_correlation"])}
+        for name, row in stages
+    }
 
 
 def _pointing(row: Mapping[str, Any]) -> Pointing:

@@ -1,7 +1,7 @@
 """Feature ablation over tiles of the head: how much the logit falls where one tile is smoothed away.
 
-The tiles are a grid over the head's own crop, so a tile is about the same part of every head; what lies outside the
-head is one more. Captum's FeatureAblation does the rest.
+The tiles are a plain grid over the picture, which is the head's own crop: no anatomical parts, though a tile is about
+the same part of every head. What lies outside the head is one more. Captum's FeatureAblation does the rest.
 """
 
 from __future__ import annotations
