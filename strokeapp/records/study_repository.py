@@ -26,6 +26,7 @@ from strokeapp.records.reader_study import (
     check_plan,
     reader_problem,
 )
+from strokeapp.records.seals import CODE, READER, seal
 from strokeapp.types import Finding
 
 _UNKNOWN_CODE = "This code is not known. Type it as it was shown, or ask the lead of the study for a new one."
@@ -166,6 +167,7 @@ def _insert_reader(
 ) -> str:
     row = connection.execute("INSERT INTO reader (study, number, name) VALUES (?, ?, ?)", (study.id, number, name))
     reader = int(row.lastrowid or 0)
+    seal(connection, study.id, READER, reader)
     connection.executemany(
         "INSERT INTO slot (reader, session, position, study_case, aided) VALUES (?, ?, ?, ?, ?)",
         [
@@ -178,10 +180,11 @@ def _insert_reader(
 
 def _issue(connection: sqlite3.Connection, study: int, reader: int | None, now: str) -> str:
     code = new_code()
-    connection.execute(
+    row = connection.execute(
         "INSERT INTO access_code (study, reader, public, salt, hash, issued_at) VALUES (?, ?, ?, ?, ?, ?)",
         (study, reader, code.public, code.salt, code.hash, now),
     )
+    seal(connection, study, CODE, int(row.lastrowid or 0))
     return code.text
 
 

@@ -71,12 +71,14 @@ def _show_finding(study: Study, answers: pd.DataFrame, network: pd.DataFrame) ->
 def _show_integrity(found: Integrity) -> None:
     if found.sound:
         st.caption(
-            f":green[Records intact:] {found.answers} answers, chained by SHA-256. Last hash `{found.head[:16]}`."
+            f":green[Records intact:] {found.answers} answers, chained by SHA-256. Last hash `{found.head[:16]}`, of "
+            f"readers, codes and the network's results `{found.seals.head[:16]}`."
         )
         return
     where = "" if found.broken_at is None else f" The chain breaks at answer {found.broken_at}."
     plan = "" if found.definition_holds else " Plan, cases or truth are not those the study was set up with."
-    st.error(f"The records were changed outside this program: do not use these results.{where}{plan}")
+    rest = "" if found.seals.hold else " Readers, codes or the network's results are not those that were stored."
+    st.error(f"The records were changed outside this program: do not use these results.{where}{plan}{rest}")
 
 
 def _show_note(answers: pd.DataFrame, network: pd.DataFrame, study: Study) -> None:
@@ -87,6 +89,12 @@ def _show_note(answers: pd.DataFrame, network: pd.DataFrame, study: Study) -> No
         parts.append(f"{unread} without a reading of the network")
     parts.append(f"a call begins at “{CONFIDENCE_WORDS[study.plan.positive_from].partition(' · ')[2].lower()}”")
     st.caption(" · ".join(parts))
+    untimed = int((answers["untimed_openings"] > 0).sum())
+    if untimed:
+        st.info(
+            f"{untimed} of {len(answers)} answers have an opening whose end is not known, as after a reload: its time "
+            "is missing. The column “untimed_openings” of the answers marks them."
+        )
     if known.sum() < FEW_CASES:
         st.warning(
             f"Fewer than {FEW_CASES} cases: intervals are wide, and tests that lean on large samples do not hold."
@@ -111,7 +119,10 @@ def _show_reader_table(readers: pd.DataFrame, network: dict[str, float]) -> None
     rows.append(_figures(NETWORK, "alone", network))
     st.subheader("Sensitivity, specificity, AUC and time", anchor=False)
     _table(rows)
-    st.caption("Intervals: Wilson for shares, DeLong for the AUC (from the five confidences). Time: median seconds.")
+    st.caption(
+        "Intervals: Wilson for shares, DeLong for the AUC (from the five confidences). Time: median seconds that the "
+        "picture was on show."
+    )
 
 
 def _figures(who: str, how: str, row: dict[str, float]) -> dict[str, str]:

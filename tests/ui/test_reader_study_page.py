@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from strokeapp.performance.readers import Confidence
-from strokeapp.records.answer_repository import commit_answer, load_answers, load_slots, note_opening
+from strokeapp.records.answer_repository import commit_answer, load_answers, load_slots
 from strokeapp.records.case_sources import demonstration_cases
 from strokeapp.records.database import Database, open_database, utc_now
 from strokeapp.records.network_store import load_results, store_result
 from strokeapp.records.reader_study import CasePlan, CaseSource, Design, StudyPlan
+from strokeapp.records.showing import note_opening
 from strokeapp.records.study_repository import create_study, load_cases, load_readers
 from strokeapp.types import Finding, FindingResult, Reading, SliceReading
 from strokeapp.ui import reader_study_network as network
@@ -36,9 +37,15 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def page() -> None:
+    import streamlit as st
+
+    from strokeapp.ui.leaving import turn_to
     from strokeapp.ui.reader_study_view import show_reader_study
 
-    show_reader_study()
+    if st.session_state.get("elsewhere"):
+        turn_to("performance")
+    else:
+        show_reader_study()
 
 
 @pytest.fixture
@@ -154,6 +161,32 @@ def test_reader_reads_blind_commits_and_resumes(app: AppTest, database: Database
     answer(again, Confidence.UNCERTAIN, Confidence.UNCERTAIN)
     assert "All 2 readings are committed" in words(again)
     assert CASE not in again.session_state
+
+
+def test_time_stands_still_during_a_pause_and_on_another_page(
+    app: AppTest, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [datetime(2024, 3, 1, 9, tzinfo=UTC)]
+    for module in ("showing", "answer_repository"):
+        monkeypatch.setattr(f"strokeapp.records.{module}.utc_now", lambda: clock[0])
+    study, _, codes = made(database)
+    enter(app, codes["A"])
+    button(app, "Start reading").click().run()
+    clock[0] += timedelta(seconds=40)
+    button(app, "Pause").click().run()
+    clock[0] += timedelta(hours=1)
+    button(app, "Start reading").click().run()
+    clock[0] += timedelta(seconds=20)
+    app.session_state["elsewhere"] = True
+    app.run()
+    assert CASE not in app.session_state
+    clock[0] += timedelta(hours=1)
+    app.session_state["elsewhere"] = False
+    app.run()
+    clock[0] += timedelta(seconds=3)
+    answer(app, Confidence.UNCERTAIN, Confidence.UNCERTAIN)
+    (stored,) = load_answers(database, study.id)
+    assert (stored.seconds, stored.openings, stored.untimed) == (63.0, 3, 0)
 
 
 def test_two_windows_of_one_reader_cannot_answer_a_case_twice(app: AppTest, database: Database) -> None:
