@@ -19,6 +19,7 @@ from strokeapp.records.answer_repository import (
     next_slot,
     opens_at,
 )
+from strokeapp.records.blinding import case_users, folder_users, may_use
 from strokeapp.records.codes import new_code, split_code
 from strokeapp.records.database import Database
 from strokeapp.records.export import answer_table, network_table
@@ -41,13 +42,16 @@ QUESTIONS = {Finding.HEMORRHAGIC: "Is there a bleed?", Finding.ISCHEMIC: "Is the
 BOTH = {Finding.HEMORRHAGIC: Confidence.DEFINITELY_PRESENT, Finding.ISCHEMIC: Confidence.PROBABLY_ABSENT}
 
 
-def cases(count: int = 4) -> list[CasePlan]:
+def cases(count: int = 4, folder: str = "set") -> list[CasePlan]:
     return [
         CasePlan(
-            f"case {k}", CaseSource.FOLDER, (f"set/{k}",), {Finding.HEMORRHAGIC: k % 2 == 0, Finding.ISCHEMIC: None}
+            f"case {k}",
+            CaseSource.FOLDER,
+            (f"{folder}/{k}",),
+            {Finding.HEMORRHAGIC: k % 2 == 0, Finding.ISCHEMIC: None},
         )
         if k
-        else CasePlan("case 0", CaseSource.FOLDER, ("set/0",), dict.fromkeys(Finding, True))
+        else CasePlan("case 0", CaseSource.FOLDER, (f"{folder}/0",), dict.fromkeys(Finding, True))
         for k in range(count)
     ]
 
@@ -107,12 +111,12 @@ def test_a_new_code_closes_the_old_one(database: Database) -> None:
 
 
 def test_orders_differ_by_reader_and_come_back_by_seed(database: Database) -> None:
-    def order(seed: int) -> list[list[int]]:
-        study, _, _ = create_study(database, plan(seed=seed, design=Design.SEQUENTIAL), cases(12), ["A", "B"])
+    def order(seed: int, folder: str) -> list[list[int]]:
+        study, _, _ = create_study(database, plan(seed=seed, design=Design.SEQUENTIAL), cases(12, folder), ["A", "B"])
         first = load_cases(database, study.id)[0].id
         return [[slot.case_id - first for slot in load_slots(database, r.id)] for r in load_readers(database, study.id)]
 
-    one, again, other = order(3), order(3), order(4)
+    one, again, other = order(3, "a"), order(3, "b"), order(4, "c")
     assert one == again and one != other
     assert one[0] != one[1]
     for both in one:
@@ -124,7 +128,7 @@ def test_sequential_reads_unaided_first_and_crossed_halves_change_places(databas
     study, _, _ = create_study(database, plan(design=Design.SEQUENTIAL), cases(), ["A"])
     slots = load_slots(database, load_readers(database, study.id)[0].id)
     assert {(slot.session, slot.aided) for slot in slots} == {(1, False), (2, True)}
-    study, _, _ = create_study(database, plan(design=Design.CROSSED), cases(), ["A", "B"])
+    study, _, _ = create_study(database, plan(design=Design.CROSSED), cases(folder="other"), ["A", "B"])
     aided = []
     for reader in load_readers(database, study.id):
         slots = load_slots(database, reader.id)
@@ -184,6 +188,46 @@ def test_answers_out_of_turn_are_refused(database: Database) -> None:
     with pytest.raises(ReaderStudyError, match="cannot be changed"):
         commit_answer(database, study, a.id, slots[0], BOTH)
     assert len(load_answers(database, study.id)) == 1
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder of cases: a set, a link to it, a copy of it, and a set that links to one case of it."""
+    monkeypatch.setenv("STROKEAPP_DATA", str(tmp_path / "data"))
+    root = tmp_path / "data" / "cases"
+    for name in ("set", "copy", "half"):
+        for k in range(4):
+            (root / name / str(k)).mkdir(parents=True)
+    (root / "alias").symlink_to(root / "set")
+    (root / "half" / "3").rmdir()
+    (root / "half" / "3").symlink_to(root / "set" / "0")
+    return root
+
+
+@pytest.mark.parametrize("folder", ["set", "alias", "half"])
+def test_cases_of_a_study_that_runs_are_free_only_to_its_lead(database: Database, root: Path, folder: str) -> None:
+    study, lead, codes = create_study(database, plan(), cases(2), ["A"], now=NOW)
+    others = cases(4, folder)[-2:]  # other cases of the same folder, or a link to one of its cases
+    asked = plan(questions={Finding.HEMORRHAGIC: "Is there a bleed?"})
+    _, foreign, _ = create_study(database, plan(), cases(4, "copy"), ["B"])
+    for code in (None, codes["A"], foreign):
+        who = None if code is None else enter(database, code)
+        with pytest.raises(ReaderStudyError, match="a study that runs"):
+            create_study(database, asked, others, ["A"], lead=who)
+        assert not may_use(case_users(database, others), who)
+    assert folder_users(database, "set") == folder_users(database, "alias") == {study.id}
+    assert folder_users(database, "nowhere") == case_users(database, cases(4, "nowhere")) == frozenset()
+    create_study(database, asked, others, ["C"], lead=enter(database, lead))
+
+
+def test_cases_are_free_again_when_all_readers_have_finished(database: Database, root: Path) -> None:
+    study, _, _ = create_study(database, plan(), cases(), ["A", "B"], now=NOW)
+    for reader in load_readers(database, study.id):
+        assert folder_users(database, "set") == {study.id}
+        answer_all(database, study, reader)
+    assert folder_users(database, "set") == frozenset()
+    create_study(database, plan(), cases(), ["C"])
+    assert folder_users(database, "set") == {study.id + 1}
 
 
 def test_second_session_waits_for_the_washout(database: Database) -> None:
