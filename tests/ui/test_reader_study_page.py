@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from strokeapp.performance.reader_tables import fleiss_of_calls, readers_against_network_means, with_against_without
 from strokeapp.performance.readers import Confidence
 from strokeapp.records.answer_repository import commit_answer, load_answers, load_slots
 from strokeapp.records.case_sources import demonstration_cases, folder_cases
@@ -20,6 +22,7 @@ from strokeapp.records.showing import note_opening
 from strokeapp.records.study_repository import create_study, load_cases, load_readers
 from strokeapp.types import Finding, FindingResult, Reading, SliceReading
 from strokeapp.ui import reader_study_network as network
+from strokeapp.ui import reader_study_results
 from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_state import ACCESS, CASE
 
@@ -310,6 +313,56 @@ def _answer_everything(database: Database, study) -> None:
             _answer(database, study, reader, slot, moment, right if slot.aided else guess)
 
 
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, pd.DataFrame]]:
+    """Collect what the result offers for download, run by run."""
+    found: list[dict[str, pd.DataFrame]] = []
+    monkeypatch.setattr(reader_study_results, "_offer_downloads", found.append)
+    return found
+
+
+def test_every_analysis_of_the_result_can_be_downloaded(app: AppTest, database: Database, offered) -> None:
+    study, lead, _ = made(database, design=Design.SEQUENTIAL, cases=4)
+    for case in load_cases(database, study.id):
+        store_result(database, case.id, reading())
+    _answer_everything(database, study)
+    enter(app, lead)
+    app.segmented_control(key="lead-part").set_value("Result").run()
+    assert not app.exception and "Interim" not in words(app)
+    files = {name.split("-", 4)[-1]: table for name, table in offered[-1].items()}
+    answers = offered[-1][f"reader-study-{study.id}-answers"]
+    answers = answers[answers["finding"] == "hemorrhagic"]
+    analysis, readers, cases = with_against_without(answers)
+    gain = files["mean_gain"].set_index("test")
+    assert (readers, cases) == (2, 4) == tuple(gain.loc["F", ["readers", "cases"]])
+    assert gain.loc["F", "p"] == analysis.random_readers.p and gain.loc["F", "df2"] == analysis.random_readers.df2
+    np.testing.assert_equal(gain.loc["chi-square", "statistic"], analysis.fixed_readers.statistic)
+    assert gain.loc["F", "auc_with"] - gain.loc["F", "auc_without"] == pytest.approx(gain.loc["F", "difference"])
+    kappa, _ = fleiss_of_calls(answers, positive_from=4)
+    np.testing.assert_equal(files["fleiss_kappa"].loc[0, "kappa"], kappa.value)
+    network = offered[-1][f"reader-study-{study.id}-network"]
+    random, fixed, _, _ = readers_against_network_means(answers, network[network["finding"] == "hemorrhagic"])
+    np.testing.assert_array_equal(files["mean_against_network"]["p"], [random.p, fixed.p])
+    np.testing.assert_array_equal(files["mean_against_network"]["low"], [random.interval.low, fixed.interval.low])
+    assert files["mean_against_network"]["difference"].tolist() == [random.value, fixed.value]
+
+
+def test_result_is_interim_until_the_last_reader_has_finished(app: AppTest, database: Database) -> None:
+    study, lead, _ = made(database)
+    first = load_readers(database, study.id)[0]
+    _answer_first_session(database, study, first, utc_now() - timedelta(minutes=5))
+    enter(app, lead)
+    app.segmented_control(key="lead-part").set_value("Result").run()
+    assert "Still to finish: B (0 of 2 readings)." in words(app)
+    study, lead, _ = made(database, design=Design.SEQUENTIAL)
+    for reader in load_readers(database, study.id):
+        _answer_first_session(database, study, reader, utc_now() - timedelta(minutes=5))
+    button(app, "Leave").click().run()
+    enter(app, lead)
+    app.segmented_control(key="lead-part").set_value("Result").run()
+    assert "Still to finish: A (2 of 4 readings), B (2 of 4 readings)." in words(app)
+
+
 def test_result_shows_every_reader_and_says_when_records_were_touched(app: AppTest, database: Database) -> None:
     study, lead, _ = made(database, design=Design.SEQUENTIAL, cases=4)
     for case in load_cases(database, study.id):
@@ -345,3 +398,24 @@ def test_network_reads_cases_in_the_background_once_and_keeps_failures_apart(dat
     again = network.start(database, study.id)
     again.thread.join(timeout=60)
     assert (again.done, list(again.failures)) == (1, ["gone"])
+
+
+def test_what_nobody_foresaw_is_told_to_the_lead_and_the_other_cases_are_read(
+    app: AppTest, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    study, lead, _ = made(database)
+    broken, whole = load_cases(database, study.id)
+
+    def read_one(_database: Database, case) -> None:
+        if case.id == broken.id:
+            raise ZeroDivisionError("patient Smith")
+        store_result(database, case.id, reading())
+
+    monkeypatch.setattr(network, "_read_one", read_one)
+    network.start(database, study.id).thread.join(timeout=60)
+    assert list(load_results(database, study.id)) == [whole.id]
+    enter(app, lead)
+    (warning,) = app.warning
+    assert plain(broken.plan.name) in warning.value and "unexpected error ZeroDivisionError" in warning.value
+    assert "Smith" not in words(app) and "Traceback" in caplog.text
+    assert any(item.label == "Let the network read the rest" for item in app.button)
