@@ -25,7 +25,7 @@ from strokeapp.records.export import answer_table, network_table
 from strokeapp.records.reader_study import Design, Study
 from strokeapp.records.study_repository import load_readers
 from strokeapp.ui import charts
-from strokeapp.ui.charts import number, with_interval
+from strokeapp.ui.charts import number, p_value, with_interval
 from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_charts import reader_roc_figure
 from strokeapp.ui.reader_study_words import CONFIDENCE_WORDS, WITH, WITHOUT, way
@@ -164,11 +164,11 @@ def _show_against_network(table: pd.DataFrame, answers: pd.DataFrame, network: p
             "AUC reader": number(row["auc_reader"], digits=3),
             "AUC network": number(row["auc_network"], digits=3),
             "Difference": _signed(row["auc_difference"], digits=3),
-            "DeLong p": _p(row["delong_p"]),
+            "DeLong p": p_value(row["delong_p"]),
             "Only reader right": f"{row['only_reader_right']}",
             "Only network right": f"{row['only_network_right']}",
-            "McNemar p (mid)": _p(row["mcnemar_mid_p"]),
-            "McNemar p (exact)": _p(row["mcnemar_exact_p"]),
+            "McNemar p (mid)": p_value(row["mcnemar_mid_p"]),
+            "McNemar p (exact)": p_value(row["mcnemar_exact_p"]),
         }
         for row in table.to_dict("records")
     )
@@ -217,10 +217,10 @@ def _show_gain(table: pd.DataFrame, answers: pd.DataFrame) -> dict[str, pd.DataF
             "Cases": f"{row['cases']}",
             f"Accuracy {WITHOUT}": _share(row, "accuracy_without"),
             f"Accuracy {WITH}": _share(row, "accuracy_with"),
-            "McNemar p (mid)": _p(row["mcnemar_mid_p"]),
+            "McNemar p (mid)": p_value(row["mcnemar_mid_p"]),
             f"AUC {WITHOUT}": number(row["auc_without"], digits=3),
             f"AUC {WITH}": number(row["auc_with"], digits=3),
-            "DeLong p": _p(row["delong_p"]),
+            "DeLong p": p_value(row["delong_p"]),
             f"Seconds {WITHOUT}": number(row["seconds_without"], digits=0),
             f"Seconds {WITH}": number(row["seconds_with"], digits=0),
         }
@@ -249,14 +249,14 @@ def _difference(holds_for: str, name: str, test: Difference) -> dict[str, str]:
     df = f"{test.df1}" if not np.isfinite(test.df2) else f"{test.df1}, {test.df2:.1f}"
     statistic = f"{name} = {number(test.statistic)}"
     return _row(holds_for, test.estimate, test.standard_error, test.interval) | {
-        "Test": statistic, "Degrees of freedom": df, "p": _p(test.p),
+        "Test": statistic, "Degrees of freedom": df, "p": p_value(test.p),
     }  # fmt: skip
 
 
 def _mean(holds_for: str, mean: Mean) -> dict[str, str]:
     df = "–" if not np.isfinite(mean.df) else f"{mean.df:.1f}"
     shown = _row(holds_for, mean.value, mean.standard_error, mean.interval)
-    return shown | {"Degrees of freedom": df, "p": _p(mean.p)}
+    return shown | {"Degrees of freedom": df, "p": p_value(mean.p)}
 
 
 def _row(holds_for: str, value: float, error: float, interval: tuple[float, float]) -> dict[str, str]:
@@ -278,12 +278,6 @@ def _signed(value: float, low: float = np.nan, high: float = np.nan, *, digits: 
     if np.isfinite([value, low, high]).all():
         text += f" ({low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _p(value: float) -> str:
-    if not np.isfinite(value):
-        return charts.UNDEFINED
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _table(rows) -> None:
