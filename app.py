@@ -6,6 +6,7 @@ import streamlit as st
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.ui.guard import enter
+from strokeapp.ui.leaving import turn_to
 from strokeapp.ui.plain import plain
 from strokeapp.ui.startup import warm_up
 
@@ -22,6 +23,7 @@ page = st.navigation(
     ],
     position="top",
 )
+turn_to(page.url_path)
 try:
     page.run()
 except StrokeAppError as error:

@@ -154,7 +154,7 @@ def write_figures(variants: Variants, out: Path) -> pd.DataFrame:
 
     Returns:
         Per variant, finding and dataset (and ``all``): images, patients, positives, auc with its 95 % interval over
-        patients, difference to the first variant with DeLong's p (images taken as independent), mean Dice of drawn
+        patients, difference to the first variant with DeLong's p over patients, mean Dice of drawn
         lesions with their number, parameters, and training seconds per image. Selections of one class have no row,
         but the lesions of a dataset are told in any case.
     """

@@ -133,18 +133,23 @@ def comparison_table(found: Comparison) -> pd.DataFrame:
     """Return everything that was computed of two networks on the same cases, one row per test.
 
     Returns:
-        Columns measure, first, second, difference, p, test, cases; for McNemar's test also both_right, only_first,
-        only_second and neither, nan for DeLong's.
+        Columns measure, first, second, difference, p (nan where not defined), test, cases, patients; for McNemar's
+        test also both_right, only_first, only_second and neither, nan for DeLong's. "By patient" in the name of a
+        test: patients have several cases, and the test counts patients.
     """
-    calls, cases = found.calls, found.cases
+    calls, cases, clustered = found.calls, found.cases, found.clustered
     right = (calls.both_right + calls.only_first) / cases, (calls.both_right + calls.only_second) / cases
     cells = {name: getattr(calls, name) for name in ("both_right", "only_first", "only_second", "neither")}
     share = {"measure": "share of right calls", "first": right[0], "second": right[1], "difference": calls.difference}
-    share |= {"p": calls.mid_p, "test": "McNemar, mid-p", "cases": cases}
+    if clustered is None:
+        share |= {"p": calls.mid_p, "test": "McNemar, mid-p"}
+    else:
+        share |= {"p": clustered.p, "test": "McNemar, by patient"}
     rows = [share | cells]
     if found.areas is not None:
         areas = found.areas
         row = {"measure": "auc", "first": areas.auc_a, "second": areas.auc_b, "difference": areas.difference}
-        rows.insert(0, row | {"p": areas.p, "test": "DeLong", "cases": cases})
-    columns = ("measure", "first", "second", "difference", "p", "test", "cases", *cells)
-    return pd.DataFrame(rows, columns=list(columns))
+        rows.insert(0, row | {"p": areas.p, "test": "DeLong" if clustered is None else "DeLong, by patient"})
+    columns = ("measure", "first", "second", "difference", "p", "test", "cases", "patients", *cells)
+    sizes = {"cases": cases, "patients": found.patients}
+    return pd.DataFrame([row | sizes for row in rows], columns=list(columns))

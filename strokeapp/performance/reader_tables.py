@@ -197,10 +197,7 @@ def _check_enough(labels: pd.Series) -> None:
 
 
 def _p(areas: AucComparison | None) -> float:
-    """Return DeLong's p; nan where areas differ without any variance, which no small study can mean."""
-    if areas is None or (areas.variance == 0 and areas.difference != 0):
-        return float("nan")
-    return areas.p
+    return float("nan") if areas is None else areas.p
 
 
 def _known(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,8 @@ from strokeapp.performance.readers import Confidence
 from strokeapp.records.chain import Link, first_broken, hash_of
 from strokeapp.records.database import Database, stamp, utc_now
 from strokeapp.records.reader_study import Slot, Study
+from strokeapp.records.seals import Seals, check_seals
+from strokeapp.records.showing import Shown, shown_until
 from strokeapp.records.study_repository import definition_holds
 from strokeapp.types import Finding
 
@@ -27,6 +29,8 @@ class Answer:
         opened_at: When the picture was last put on show before the answer, UTC.
         committed_at: UTC.
         openings: How often the picture was put on show; more than once = interrupted.
+        seconds: How long the picture was on show before the answer, over all openings whose end is known.
+        untimed: Openings whose end is not known, as after a reload; their time is not in ``seconds``.
     """
 
     reader: int
@@ -37,11 +41,8 @@ class Answer:
     opened_at: datetime
     committed_at: datetime
     openings: int
-
-    @property
-    def seconds(self) -> float:
-        """Return the time from the last opening to the answer."""
-        return (self.committed_at - self.opened_at).total_seconds()
+    seconds: float
+    untimed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,19 @@ class Integrity:
         broken_at: Number of the first answer that does not follow from the one before, from 1; None = all do.
         answers: Number of answers.
         head: Hash of the last one. Written down elsewhere, it also shows that none was cut off at the end.
+        seals: Whether readers, access codes and the network's results are unchanged; its head serves as the other.
     """
 
     definition_holds: bool
     broken_at: int | None
     answers: int
     head: str
+    seals: Seals
 
     @property
     def sound(self) -> bool:
         """Tell whether nothing was changed."""
-        return self.definition_holds and self.broken_at is None
+        return self.definition_holds and self.broken_at is None and self.seals.hold
 
 
 def load_slots(database: Database, reader_id: int) -> tuple[Slot, ...]:
@@ -100,18 +103,6 @@ def opens_at(database: Database, study: Study, reader_id: int, session: int) -> 
     return datetime.fromisoformat(last) + timedelta(days=study.plan.washout_days)
 
 
-def note_opening(database: Database, slot: Slot, *, now: datetime | None = None) -> datetime:
-    """Store that a picture was put on show, and return when; the time per case counts from the last one.
-
-    Raises:
-        RecordsError: The database cannot be written.
-    """
-    moment = stamp(now or utc_now())
-    with database.writing() as connection:
-        connection.execute("INSERT INTO opening (slot, opened_at) VALUES (?, ?)", (slot.id, moment))
-    return datetime.fromisoformat(moment)
-
-
 def commit_answer(
     database: Database,
     study: Study,
@@ -144,12 +135,10 @@ def commit_answer(
         raise ReaderStudyError("This session is not open yet.", code="session_closed")
     with database.writing() as connection:
         _check_next(connection, reader_id, slot)
-        opened = connection.execute(
-            "SELECT COUNT(*) AS times, MAX(opened_at) AS last FROM opening WHERE slot = ?", (slot.id,)
-        ).fetchone()
-        if not opened["times"]:
+        shown = shown_until(connection, slot, moment)
+        if not shown.openings:
             raise ReaderStudyError("The picture of this case was not shown yet.", code="never_opened")
-        _append(connection, study, slot, confidences, int(opened["times"]), opened["last"], stamp(moment))
+        _append(connection, study, slot, confidences, shown, stamp(moment))
 
 
 def load_answers(database: Database, study_id: int) -> tuple[Answer, ...]:
@@ -163,10 +152,11 @@ def check_integrity(database: Database, study: Study) -> Integrity:
     """Compute all hashes anew and compare them with the stored ones."""
     with database.reading() as connection:
         rows = connection.execute(_ANSWERS, (study.id,)).fetchall()
+        seals = check_seals(connection, study.id, study.definition_hash)
     links = [Link(_content(row), row["previous_hash"], row["hash"]) for row in rows]
     broken = first_broken(links, study.definition_hash)
     head = links[-1].hash if links else study.definition_hash
-    return Integrity(definition_holds(database, study), None if broken is None else broken + 1, len(links), head)
+    return Integrity(definition_holds(database, study), None if broken is None else broken + 1, len(links), head, seals)
 
 
 _ANSWERS = (
@@ -174,6 +164,7 @@ _ANSWERS = (
     "JOIN slot ON slot.id = answer.slot WHERE answer.study = ? ORDER BY answer.id"
 )
 _HASHED = ("study", "slot", "confidences", "openings", "opened_at", "committed_at")
+_HASHED_SINCE_2 = ("seconds", "untimed")
 _HASHED_OF_SLOT = ("reader", "session", "position", "study_case", "aided")
 
 
@@ -193,8 +184,7 @@ def _append(
     study: Study,
     slot: Slot,
     confidences: Mapping[Finding, Confidence],
-    openings: int,
-    opened_at: str,
+    shown: Shown,
     committed_at: str,
 ) -> None:
     last = connection.execute(
@@ -203,17 +193,19 @@ def _append(
     previous = study.definition_hash if last is None else last["hash"]
     written = json.dumps({finding.value: int(value) for finding, value in confidences.items()}, sort_keys=True)
     of_slot = connection.execute("SELECT *, id AS slot FROM slot WHERE id = ?", (slot.id,)).fetchone()
-    values = (study.id, slot.id, written, openings, opened_at, committed_at)
-    content = dict(zip(_HASHED, values, strict=True)) | {name: of_slot[name] for name in _HASHED_OF_SLOT}
+    values = (study.id, slot.id, written, shown.openings, shown.opened_at, committed_at, shown.seconds, shown.untimed)
+    names = (*_HASHED, *_HASHED_SINCE_2)
+    content = dict(zip(names, values, strict=True)) | {name: of_slot[name] for name in _HASHED_OF_SLOT}
     connection.execute(
-        "INSERT INTO answer (study, slot, confidences, openings, opened_at, committed_at, previous_hash, hash) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO answer ({', '.join(names)}, previous_hash, hash) VALUES ({', '.join('?' * len(names))}, ?, ?)",
         (*values, previous, hash_of(content, previous)),
     )
 
 
 def _content(row: sqlite3.Row) -> dict[str, object]:
-    return {name: row[name] for name in (*_HASHED, *_HASHED_OF_SLOT)}
+    """Return what the hash of an answer covers; one of version 1 of the records has no times but its two moments."""
+    since = _HASHED_SINCE_2 if any(row[name] is not None for name in _HASHED_SINCE_2) else ()
+    return {name: row[name] for name in (*_HASHED, *since, *_HASHED_OF_SLOT)}
 
 
 def _slot(row: sqlite3.Row) -> Slot:
@@ -224,14 +216,20 @@ def _slot(row: sqlite3.Row) -> Slot:
 
 
 def _answer(row: sqlite3.Row) -> Answer:
-    stored = json.loads(row["confidences"])
+    stored, openings = json.loads(row["confidences"]), int(row["openings"])
+    opened_at, committed_at = (datetime.fromisoformat(row[name]) for name in ("opened_at", "committed_at"))
+    seconds, untimed = row["seconds"], row["untimed"]
+    if seconds is None:  # version 1 of the records timed the last opening only
+        seconds, untimed = (committed_at - opened_at).total_seconds(), openings - 1
     return Answer(
         reader=int(row["reader"]),
         case_id=int(row["study_case"]),
         session=int(row["session"]),
         aided=bool(row["aided"]),
         confidences={finding: Confidence(stored[finding.value]) for finding in Finding if finding.value in stored},
-        opened_at=datetime.fromisoformat(row["opened_at"]),
-        committed_at=datetime.fromisoformat(row["committed_at"]),
-        openings=int(row["openings"]),
+        opened_at=opened_at,
+        committed_at=committed_at,
+        openings=openings,
+        seconds=float(seconds),
+        untimed=int(untimed),
     )

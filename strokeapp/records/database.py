@@ -10,10 +10,13 @@ from pathlib import Path
 
 from strokeapp.errors import RecordsError
 from strokeapp.records.location import DATABASE, data_folder, ensure_folder
-from strokeapp.records.schema import VERSION, statements
+from strokeapp.records.schema import VERSION, statements, upgrade_from_1
+from strokeapp.records.seals import seal_all
 
 WAIT_SECONDS = 20.0
 """How long a writer waits for another one."""
+_SCRIPTS = {0: statements, 1: upgrade_from_1}
+"""By the version found: what makes the tables, or brings them up to date."""
 _AGAIN = "The records cannot be read or written now. Try again; if it stays, tell whoever runs this server."
 
 
@@ -83,12 +86,13 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            for statement in _split(statements()):
+        if version in _SCRIPTS:
+            for statement in _split(_SCRIPTS[version]()):
                 connection.execute(statement)
+            seal_all(connection)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.commit()
-        if version not in (0, VERSION):
+        if version not in (*_SCRIPTS, VERSION):
             connection.close()
             message = (
                 "The records were written by another version of this program. Use that version, or another folder."

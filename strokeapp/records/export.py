@@ -12,7 +12,7 @@ from strokeapp.records.study_repository import load_cases, load_readers
 
 ANSWER_COLUMNS = (
     "reader", "case", "finding", "aided", "session", "confidence", "truth", "opened_at", "committed_at", "seconds",
-    "openings",
+    "openings", "untimed_openings",
 )  # fmt: skip
 NETWORK_COLUMNS = ("case", "finding", "probability", "threshold", "truth", "model", "note")
 
@@ -29,7 +29,7 @@ def answer_table(database: Database, study: Study) -> pd.DataFrame:
                 (
                     readers[answer.reader], case.name, finding.value, answer.aided, answer.session, int(confidence),
                     case.truth.get(finding), answer.opened_at.isoformat(), answer.committed_at.isoformat(),
-                    round(answer.seconds, 3), answer.openings,
+                    round(answer.seconds, 3), answer.openings, answer.untimed,
                 )
             )  # fmt: skip
     table = pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))

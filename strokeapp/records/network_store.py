@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 
 from strokeapp.records.database import Database, stamp, utc_now
+from strokeapp.records.seals import RESULT, seal
 from strokeapp.types import Finding, FindingResult, Reading, SliceReading
 
 
@@ -38,10 +39,12 @@ def store_result(
     content = None if reading is None else json.dumps(_reading_json(reading), allow_nan=False)
     maps = None if reading is None or not reading.lesion_maps else _pack(reading)
     with database.writing() as connection:
-        connection.execute(
+        row = connection.execute(
             "INSERT INTO network_result (study_case, message, reading, maps, read_at) VALUES (?, ?, ?, ?, ?)",
             (case_id, message, content, maps, stamp(now or utc_now())),
         )
+        study = connection.execute("SELECT study FROM study_case WHERE id = ?", (case_id,)).fetchone()["study"]
+        seal(connection, int(study), RESULT, int(row.lastrowid or 0))
 
 
 def load_result(database: Database, case_id: int) -> NetworkResult | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE study (
@@ -64,6 +64,8 @@ CREATE TABLE answer (
     committed_at TEXT NOT NULL,
     previous_hash TEXT NOT NULL,
     hash TEXT NOT NULL,
+    seconds REAL,
+    untimed INTEGER,
     UNIQUE (study, previous_hash)
 );
 CREATE TABLE network_result (
@@ -75,29 +77,67 @@ CREATE TABLE network_result (
     read_at TEXT NOT NULL
 );
 """
-_KEYS = {
-    "study": ("id",),
-    "study_case": ("id",),
-    "reader": ("id",),
-    "access_code": ("id", "public"),
-    "slot": ("id",),
-    "opening": ("id",),
-    "answer": ("id", "slot"),
-    "network_result": ("id", "study_case"),
+_SINCE_2 = """
+CREATE TABLE closing (
+    id INTEGER PRIMARY KEY,
+    opening INTEGER NOT NULL UNIQUE REFERENCES opening(id),
+    closed_at TEXT NOT NULL
+);
+CREATE TABLE seal (
+    id INTEGER PRIMARY KEY,
+    study INTEGER NOT NULL REFERENCES study(id),
+    subject TEXT NOT NULL CHECK (subject IN ('reader', 'access_code', 'network_result')),
+    row INTEGER NOT NULL,
+    previous_hash TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    UNIQUE (subject, row),
+    UNIQUE (study, previous_hash)
+);
+"""
+_KEYS_1 = {
+    "study": (("id",),),
+    "study_case": (("id",), ("study", "number"), ("study", "name")),
+    "reader": (("id",), ("study", "number"), ("study", "name")),
+    "access_code": (("id",), ("public",)),
+    "slot": (("id",), ("reader", "session", "position"), ("reader", "session", "study_case")),
+    "opening": (("id",),),
+    "answer": (("id",), ("slot",), ("study", "previous_hash")),
+    "network_result": (("id",), ("study_case",)),
 }
+_KEYS = _KEYS_1 | {
+    "closing": (("id",), ("opening",)),
+    "seal": (("id",), ("subject", "row"), ("study", "previous_hash")),
+}
+"""Every set of columns that is unique, per table: a row that shares one with a stored row would replace it."""
+_GUARDS = ("no_update", "no_delete", "no_replace")
 
 
 def statements() -> str:
     """Return the SQL that makes the tables and the triggers that forbid change.
 
     The third trigger stops ``INSERT OR REPLACE``, which deletes without firing a delete trigger unless
-    ``recursive_triggers`` is on (https://www.sqlite.org/lang_conflict.html).
+    ``recursive_triggers`` is on (https://www.sqlite.org/lang_conflict.html); it looks at every unique key, since
+    a conflict on any of them replaces.
     """
-    return _TABLES + "".join(_guards(table, keys) for table, keys in _KEYS.items())
+    return _TABLES + _SINCE_2 + _all_guards()
 
 
-def _guards(table: str, keys: tuple[str, ...]) -> str:
-    same = " OR ".join(f"{key} = NEW.{key}" for key in keys)
+def upgrade_from_1() -> str:
+    """Return the SQL that brings tables and triggers of version 1 up to date; no row is changed.
+
+    What is new in a table of old rows stays empty: the time of an answer then counts from its last opening.
+    """
+    old = "".join(f"DROP TRIGGER IF EXISTS {table}_{guard};\n" for table in _KEYS_1 for guard in _GUARDS)
+    columns = "ALTER TABLE answer ADD COLUMN seconds REAL;\nALTER TABLE answer ADD COLUMN untimed INTEGER;\n"
+    return old + columns + _SINCE_2 + _all_guards()
+
+
+def _all_guards() -> str:
+    return "".join(_guards(table, keys) for table, keys in _KEYS.items())
+
+
+def _guards(table: str, keys: tuple[tuple[str, ...], ...]) -> str:
+    same = " OR ".join("(" + " AND ".join(f"{column} = NEW.{column}" for column in key) + ")" for key in keys)
     refuse = f"SELECT RAISE(ABORT, '{table} is append-only');"
     return (
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN {refuse} END;\n"

@@ -10,6 +10,7 @@ from typing import Any
 
 from strokeapp.errors import ReaderStudyError
 from strokeapp.performance.readers import Confidence
+from strokeapp.records.blinding import check_free
 from strokeapp.records.chain import hash_of
 from strokeapp.records.codes import matches, new_code, split_code
 from strokeapp.records.database import Database, stamp, utc_now
@@ -26,6 +27,7 @@ from strokeapp.records.reader_study import (
     check_plan,
     reader_problem,
 )
+from strokeapp.records.seals import CODE, READER, seal
 from strokeapp.types import Finding
 
 _UNKNOWN_CODE = "This code is not known. Type it as it was shown, or ask the lead of the study for a new one."
@@ -37,6 +39,7 @@ def create_study(
     cases: Sequence[CasePlan],
     readers: Sequence[str],
     *,
+    lead: Access | None = None,
     now: datetime | None = None,
 ) -> tuple[Study, str, dict[str, str]]:
     """Store a study with its cases, readers and reading lists.
@@ -46,13 +49,14 @@ def create_study(
         plan: Of the study.
         cases: In any order; readers get orders of their own.
         readers: Names.
+        lead: Whom a code let in, of a study that runs on the same cases.
         now: Time of creation.
 
     Returns:
         The study, the lead's code and each reader's code. Codes are not stored: show them once.
 
     Raises:
-        ReaderStudyError: The plan, a case or a name is impossible.
+        ReaderStudyError: The plan, a case or a name is impossible, or another's study runs on the cases.
         RecordsError: The database cannot be written.
     """
     cases, names = tuple(cases), tuple(readers)
@@ -60,17 +64,18 @@ def create_study(
     created = stamp(now or utc_now())
     definition, hash_ = json.dumps(_plan_json(plan), sort_keys=True), _definition_hash(plan, cases, created)
     with database.writing() as connection:
+        check_free(connection, cases, lead)
         row = connection.execute(
             "INSERT INTO study (definition, definition_hash, created_at) VALUES (?, ?, ?)", (definition, hash_, created)
         )
         study = Study(int(row.lastrowid or 0), plan, datetime.fromisoformat(created), hash_)
         case_ids = [_insert_case(connection, study.id, number, case) for number, case in enumerate(cases, 1)]
-        lead = _issue(connection, study.id, None, created)
+        lead_code = _issue(connection, study.id, None, created)
         codes = {
             name: _insert_reader(connection, study, number, name, case_ids, created)
             for number, name in enumerate(names, 1)
         }
-    return study, lead, codes
+    return study, lead_code, codes
 
 
 def add_reader(database: Database, study: Study, name: str, *, now: datetime | None = None) -> str:
@@ -166,6 +171,7 @@ def _insert_reader(
 ) -> str:
     row = connection.execute("INSERT INTO reader (study, number, name) VALUES (?, ?, ?)", (study.id, number, name))
     reader = int(row.lastrowid or 0)
+    seal(connection, study.id, READER, reader)
     connection.executemany(
         "INSERT INTO slot (reader, session, position, study_case, aided) VALUES (?, ?, ?, ?, ?)",
         [
@@ -178,10 +184,11 @@ def _insert_reader(
 
 def _issue(connection: sqlite3.Connection, study: int, reader: int | None, now: str) -> str:
     code = new_code()
-    connection.execute(
+    row = connection.execute(
         "INSERT INTO access_code (study, reader, public, salt, hash, issued_at) VALUES (?, ?, ?, ?, ?, ?)",
         (study, reader, code.public, code.salt, code.hash, now),
     )
+    seal(connection, study, CODE, int(row.lastrowid or 0))
     return code.text
 
 

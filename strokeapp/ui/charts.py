@@ -36,6 +36,11 @@ def number(value: float, *, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if np.isfinite(value) else UNDEFINED
 
 
+def p_value(value: float) -> str:
+    """Write a p, or a dash where it is not defined."""
+    return "< 0.001" if value < 0.001 else number(value, digits=3)
+
+
 def with_interval(value: float, low: float, high: float, *, digits: int = 2) -> str:
     """Write a figure with its interval: ``0.91 (0.88–0.94)``; without one ``0.91``; a dash where not defined."""
     if not np.isfinite(value) or not (np.isfinite(low) and np.isfinite(high)):

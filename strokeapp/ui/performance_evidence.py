@@ -14,7 +14,7 @@ from strokeapp.performance.comparison import Comparison, compare
 from strokeapp.performance.prevalence import PredictiveValues, predictive_values
 from strokeapp.performance.threshold import Confusion
 from strokeapp.ui import performance_data as data
-from strokeapp.ui.charts import number
+from strokeapp.ui.charts import number, p_value
 from strokeapp.ui.exhibits import HALF, Exhibits
 from strokeapp.ui.performance_data import PER_PATIENT, Choice, Network, Source
 from strokeapp.ui.performance_figures import show_confusion
@@ -104,8 +104,9 @@ def show_comparison(
         st.info(error.user_message)
         return
     note = (
-        "Difference: the network on this page less the other, which is taken at its stored operating point. DeLong "
-        "and McNemar take cases as independent: with several images per patient count by patient."
+        "Difference: the network on this page less the other, which is taken at its stored operating point. Where a "
+        "patient has several images, the tests count patients (DeLong in clusters, Obuchowski 1997; McNemar in "
+        "clusters, Obuchowski 1998)."
     )
     exhibits.table(
         st, "comparison", f"Beside {names[picked]}, on {found.cases:,} common cases", _tests_shown(found),
@@ -121,7 +122,8 @@ def _compared(other: Network, source: Source, choice: Choice, threshold: float) 
     points = data.operating_points_of(other, rival, choice.finding, unit=choice.unit)
     everyone = replace(choice, subgroup=data.ALL)
     tables = (data.rows_of(source, choice, pooled=pooled), data.rows_of(rival, everyone, pooled=pooled))
-    return compare(*tables, choice.finding, (threshold, next(iter(points.values()))))
+    thresholds = (threshold, next(iter(points.values())))
+    return compare(*tables, choice.finding, thresholds, presumed=choice.presumed)
 
 
 def _tests_shown(found: Comparison) -> pd.DataFrame:
@@ -132,7 +134,7 @@ def _tests_shown(found: Comparison) -> pd.DataFrame:
             "This network": number(row["first"], digits=3),
             "The other": number(row["second"], digits=3),
             "Difference": f"{row['difference']:+.3f}",
-            "p": f"{row['p']:.3f}" if row["p"] >= 0.001 else "< 0.001",
+            "p": p_value(row["p"]),
             "Test": row["test"],
         }
         for row in numbers.comparison_table(found).to_dict("records")

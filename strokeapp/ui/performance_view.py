@@ -91,7 +91,7 @@ def _show_evidence(
     tables.show_subgroups(exhibits, source, choice, threshold)
     per_image = threshold if choice.unit == PER_IMAGE else data.stored_threshold(network, source, choice.finding)
     tables.show_lesions(exhibits, source, choice, per_image)
-    show_mistakes(exhibits, network, data.rows_of(source, choice), choice.finding, per_image)
+    show_mistakes(exhibits, network, _judged(source, choice), choice.finding, per_image)
     evidence.show_comparison(exhibits, networks, network, source, choice, threshold)
     tables.show_goals(exhibits, network)
     tables.show_paper(exhibits, network, source)

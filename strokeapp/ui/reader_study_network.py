@@ -72,6 +72,15 @@ def _read_all(database: Database, cases: list[StudyCase], run: NetworkRun) -> No
         except StrokeAppError as error:
             logger.warning("reader study, case %d: %s", case.number, error.code)
             run.failures[case.plan.name] = error.user_message
+        except Exception as error:  # a thread has no page above it that would show it
+            logger.exception("reader study, case %d", case.number)
+            run.failures[case.plan.name] = _unexpected(error)
+
+
+def _unexpected(error: Exception) -> str:
+    """Say that something broke that nobody foresaw, by its kind: its text may name a patient."""
+    kind = type(error).__name__
+    return f"The network could not read this case: unexpected error {kind}. The log of the server says where."
 
 
 def _read_one(database: Database, case: StudyCase) -> None:

@@ -10,10 +10,11 @@ import streamlit as st
 from strokeapp.errors import StrokeAppError
 from strokeapp.inference.words import DISCLAIMER, NAMES
 from strokeapp.performance.readers import Confidence
-from strokeapp.records.answer_repository import commit_answer, load_slots, next_slot, note_opening, opens_at
+from strokeapp.records.answer_repository import commit_answer, load_slots, next_slot, opens_at
 from strokeapp.records.database import Database, utc_now
 from strokeapp.records.network_store import NetworkResult, load_result
 from strokeapp.records.reader_study import Reader, Slot, Study, StudyCase
+from strokeapp.records.showing import note_opening
 from strokeapp.records.study_repository import load_cases
 from strokeapp.types import Finding, Scan
 from strokeapp.ui import reader_study_state as state
@@ -93,8 +94,8 @@ def _show_case(
         scan = _load(shown, key) if shown is not None and key is not None else None
         if scan is not None and shown is not None:
             _show_picture(scan, shown, key, slot, result)
-    if scan is not None and shown is not None and shown.opened_at is None:
-        shown.opened_at = note_opening(database, slot)
+    if scan is not None and shown is not None and shown.opening is None:
+        shown.opening = note_opening(database, slot)
     with right:
         if result is not None:
             show_aid(result)
@@ -119,7 +120,7 @@ def _on_show(slot: Slot, case: StudyCase) -> state.CaseOnShow | None:
     finally:
         bar.empty()
     shown = state.CaseOnShow(slot.id, opened)
-    st.session_state[state.CASE] = shown
+    state.put_on_show(shown)
     return shown
 
 
@@ -197,6 +198,9 @@ def _commit(
     except StrokeAppError as error:
         st.error(plain(error.user_message))
         return
+    shown: state.CaseOnShow | None = st.session_state.get(state.CASE)
+    if shown is not None:
+        shown.opening = None  # it ended with the answer
     state.close_case()
     st.rerun()
 

@@ -12,12 +12,20 @@ from strokeapp.errors import PerformanceError
 from strokeapp.inference.words import NAMES
 from strokeapp.performance import reader_tables as tables
 from strokeapp.performance.mrmc import Difference, Mean
-from strokeapp.records.answer_repository import Integrity, check_integrity
+from strokeapp.performance.reader_summaries import (
+    ALL_LIKE_THESE,
+    THESE_READERS,
+    fleiss_summary,
+    gain_summary,
+    network_summary,
+)
+from strokeapp.records.answer_repository import Integrity, check_integrity, load_slots
 from strokeapp.records.database import Database
 from strokeapp.records.export import answer_table, network_table
 from strokeapp.records.reader_study import Design, Study
+from strokeapp.records.study_repository import load_readers
 from strokeapp.ui import charts
-from strokeapp.ui.charts import number, with_interval
+from strokeapp.ui.charts import number, p_value, with_interval
 from strokeapp.ui.plain import plain
 from strokeapp.ui.reader_study_charts import reader_roc_figure
 from strokeapp.ui.reader_study_words import CONFIDENCE_WORDS, WITH, WITHOUT, way
@@ -29,6 +37,7 @@ NETWORK = "Network"
 def show_results(database: Database, study: Study) -> None:
     """Draw integrity, then figures for a chosen finding, then downloads."""
     _show_integrity(check_integrity(database, study))
+    _show_interim(database, study)
     answers, network = answer_table(database, study), network_table(database, study)
     if answers.empty:
         st.info("No answer is in yet.")
@@ -59,24 +68,38 @@ def _show_finding(study: Study, answers: pd.DataFrame, network: pd.DataFrame) ->
         _show_roc(made["readers"], network, made["network"].iloc[0].to_dict())
         _show_reader_table(made["readers"], made["network"].iloc[0].to_dict())
         made["against_network"] = tables.against_network_table(answers, network, positive_from=bar)
-        _show_against_network(made["against_network"], answers, network)
+        made |= _show_against_network(made["against_network"], answers, network)
     made["kappa"] = tables.kappa_table(answers, positive_from=bar)
-    _show_agreement(made["kappa"], answers, bar)
+    made |= _show_agreement(made["kappa"], answers, bar)
     if study.plan.design is not Design.ONCE:
         made["gain"] = tables.gain_table(answers, positive_from=bar)
-        _show_gain(made["gain"], answers)
+        made |= _show_gain(made["gain"], answers)
     return made
 
 
 def _show_integrity(found: Integrity) -> None:
     if found.sound:
         st.caption(
-            f":green[Records intact:] {found.answers} answers, chained by SHA-256. Last hash `{found.head[:16]}`."
+            f":green[Records intact:] {found.answers} answers, chained by SHA-256. Last hash `{found.head[:16]}`, of "
+            f"readers, codes and the network's results `{found.seals.head[:16]}`."
         )
         return
     where = "" if found.broken_at is None else f" The chain breaks at answer {found.broken_at}."
     plan = "" if found.definition_holds else " Plan, cases or truth are not those the study was set up with."
-    st.error(f"The records were changed outside this program: do not use these results.{where}{plan}")
+    rest = "" if found.seals.hold else " Readers, codes or the network's results are not those that were stored."
+    st.error(f"The records were changed outside this program: do not use these results.{where}{plan}{rest}")
+
+
+def _show_interim(database: Database, study: Study) -> None:
+    """Name the readers who have readings to do, also those who have not begun."""
+    left = []
+    for reader in load_readers(database, study.id):
+        slots = load_slots(database, reader.id)
+        done = sum(slot.answered for slot in slots)
+        if done < len(slots):
+            left.append(f"{plain(reader.name)} ({done} of {len(slots)} readings)")
+    if left:
+        st.info(f"Interim: not every reader has read every case. Still to finish: {', '.join(left)}.")
 
 
 def _show_note(answers: pd.DataFrame, network: pd.DataFrame, study: Study) -> None:
@@ -87,12 +110,16 @@ def _show_note(answers: pd.DataFrame, network: pd.DataFrame, study: Study) -> No
         parts.append(f"{unread} without a reading of the network")
     parts.append(f"a call begins at “{CONFIDENCE_WORDS[study.plan.positive_from].partition(' · ')[2].lower()}”")
     st.caption(" · ".join(parts))
+    untimed = int((answers["untimed_openings"] > 0).sum())
+    if untimed:
+        st.info(
+            f"{untimed} of {len(answers)} answers have an opening whose end is not known, as after a reload: its time "
+            "is missing. The column “untimed_openings” of the answers marks them."
+        )
     if known.sum() < FEW_CASES:
         st.warning(
             f"Fewer than {FEW_CASES} cases: intervals are wide, and tests that lean on large samples do not hold."
         )
-    if (answers.groupby(["reader", "aided"]).size() < len(network)).any():
-        st.info("Interim: not every reader has read every case.")
 
 
 def _show_roc(readers: pd.DataFrame, network: pd.DataFrame, operating: dict[str, float]) -> None:
@@ -111,7 +138,10 @@ def _show_reader_table(readers: pd.DataFrame, network: dict[str, float]) -> None
     rows.append(_figures(NETWORK, "alone", network))
     st.subheader("Sensitivity, specificity, AUC and time", anchor=False)
     _table(rows)
-    st.caption("Intervals: Wilson for shares, DeLong for the AUC (from the five confidences). Time: median seconds.")
+    st.caption(
+        "Intervals: Wilson for shares, DeLong for the AUC (from the five confidences). Time: median seconds that the "
+        "picture was on show."
+    )
 
 
 def _figures(who: str, how: str, row: dict[str, float]) -> dict[str, str]:
@@ -122,11 +152,11 @@ def _figures(who: str, how: str, row: dict[str, float]) -> dict[str, str]:
     return shown | {"Seconds": number(row.get("seconds", np.nan), digits=0)}
 
 
-def _show_against_network(table: pd.DataFrame, answers: pd.DataFrame, network: pd.DataFrame) -> None:
+def _show_against_network(table: pd.DataFrame, answers: pd.DataFrame, network: pd.DataFrame) -> dict[str, pd.DataFrame]:
     st.subheader("Readers against the network, without AI", anchor=False)
     if table.empty:
         st.info("No case has been read by a reader without AI and by the network yet.")
-        return
+        return {}
     _table(
         {
             "Reader": plain(row["reader"]),
@@ -134,11 +164,11 @@ def _show_against_network(table: pd.DataFrame, answers: pd.DataFrame, network: p
             "AUC reader": number(row["auc_reader"], digits=3),
             "AUC network": number(row["auc_network"], digits=3),
             "Difference": _signed(row["auc_difference"], digits=3),
-            "DeLong p": _p(row["delong_p"]),
+            "DeLong p": p_value(row["delong_p"]),
             "Only reader right": f"{row['only_reader_right']}",
             "Only network right": f"{row['only_network_right']}",
-            "McNemar p (mid)": _p(row["mcnemar_mid_p"]),
-            "McNemar p (exact)": _p(row["mcnemar_exact_p"]),
+            "McNemar p (mid)": p_value(row["mcnemar_mid_p"]),
+            "McNemar p (exact)": p_value(row["mcnemar_exact_p"]),
         }
         for row in table.to_dict("records")
     )
@@ -146,14 +176,15 @@ def _show_against_network(table: pd.DataFrame, answers: pd.DataFrame, network: p
         random, fixed, readers, cases = tables.readers_against_network_means(answers, network)
     except PerformanceError as error:
         st.caption(error.user_message)
-        return
+        return {}
     st.markdown(f"Mean AUC of {readers} readers minus the network's, {cases} cases:")
-    _table([_mean("Readers like these, cases like these", random), _mean("These readers, cases like these", fixed)])
+    _table([_mean(ALL_LIKE_THESE, random), _mean(THESE_READERS, fixed)])
+    return {"mean_against_network": network_summary(random, fixed, readers=readers, cases=cases)}
 
 
-def _show_agreement(table: pd.DataFrame, answers: pd.DataFrame, bar: int) -> None:
+def _show_agreement(table: pd.DataFrame, answers: pd.DataFrame, bar: int) -> dict[str, pd.DataFrame]:
     if table.empty:
-        return
+        return {}
     st.subheader("Agreement between readers, without AI", anchor=False)
     _table(
         {
@@ -167,66 +198,74 @@ def _show_agreement(table: pd.DataFrame, answers: pd.DataFrame, bar: int) -> Non
         for row in table.to_dict("records")
     )
     found = tables.fleiss_of_calls(answers, positive_from=bar)
-    if found is not None:
-        kappa, cases = found
-        st.markdown(f"Fleiss' kappa of all readers' calls: **{_signed(kappa.value, *kappa.interval)}**, {cases} cases.")
+    if found is None:
+        return {}
+    kappa, cases = found
+    st.markdown(f"Fleiss' kappa of all readers' calls: **{_signed(kappa.value, *kappa.interval)}**, {cases} cases.")
+    readers = answers.loc[~answers["aided"], "reader"].nunique()
+    return {"fleiss_kappa": fleiss_summary(kappa, readers=readers, cases=cases)}
 
 
-def _show_gain(table: pd.DataFrame, answers: pd.DataFrame) -> None:
+def _show_gain(table: pd.DataFrame, answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
     st.subheader("With and without AI", anchor=False)
     if table.empty:
         st.info("No case has been read both ways yet.")
-        return
+        return {}
     _table(
         {
             "Reader": plain(row["reader"]),
             "Cases": f"{row['cases']}",
             f"Accuracy {WITHOUT}": _share(row, "accuracy_without"),
             f"Accuracy {WITH}": _share(row, "accuracy_with"),
-            "McNemar p (mid)": _p(row["mcnemar_mid_p"]),
+            "McNemar p (mid)": p_value(row["mcnemar_mid_p"]),
             f"AUC {WITHOUT}": number(row["auc_without"], digits=3),
             f"AUC {WITH}": number(row["auc_with"], digits=3),
-            "DeLong p": _p(row["delong_p"]),
+            "DeLong p": p_value(row["delong_p"]),
             f"Seconds {WITHOUT}": number(row["seconds_without"], digits=0),
             f"Seconds {WITH}": number(row["seconds_with"], digits=0),
         }
         for row in table.to_dict("records")
     )
-    _show_mrmc(answers)
+    return _show_mrmc(answers)
 
 
-def _show_mrmc(answers: pd.DataFrame) -> None:
+def _show_mrmc(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
     try:
         analysis, readers, cases = tables.with_against_without(answers)
     except PerformanceError as error:
         st.caption(error.user_message)
-        return
+        return {}
     st.markdown(f"Mean AUC with AI minus without, {readers} readers, {cases} cases (Obuchowski-Rockette, Hillis):")
     _table(
         [
-            _difference("Readers like these, cases like these", "F", analysis.random_readers),
-            _difference("These readers, cases like these", "χ²", analysis.fixed_readers),
+            _difference(ALL_LIKE_THESE, "F", analysis.random_readers),
+            _difference(THESE_READERS, "χ²", analysis.fixed_readers),
         ]
     )
+    return {"mean_gain": gain_summary(analysis, readers=readers, cases=cases)}
 
 
 def _difference(holds_for: str, name: str, test: Difference) -> dict[str, str]:
     df = f"{test.df1}" if not np.isfinite(test.df2) else f"{test.df1}, {test.df2:.1f}"
     statistic = f"{name} = {number(test.statistic)}"
     return _row(holds_for, test.estimate, test.standard_error, test.interval) | {
-        "Test": statistic, "Degrees of freedom": df, "p": _p(test.p),
+        "Test": statistic, "Degrees of freedom": df, "p": p_value(test.p),
     }  # fmt: skip
 
 
 def _mean(holds_for: str, mean: Mean) -> dict[str, str]:
     df = "–" if not np.isfinite(mean.df) else f"{mean.df:.1f}"
     shown = _row(holds_for, mean.value, mean.standard_error, mean.interval)
-    return shown | {"Degrees of freedom": df, "p": _p(mean.p)}
+    return shown | {"Degrees of freedom": df, "p": p_value(mean.p)}
 
 
 def _row(holds_for: str, value: float, error: float, interval: tuple[float, float]) -> dict[str, str]:
     written = _signed(value, *interval, digits=3)
-    return {"Holds for": holds_for, "Difference (95 % interval)": written, "Standard error": number(error, digits=3)}
+    return {
+        "Holds for": holds_for.capitalize(),
+        "Difference (95 % interval)": written,
+        "Standard error": number(error, digits=3),
+    }
 
 
 def _share(row: dict[str, float], name: str) -> str:
@@ -239,12 +278,6 @@ def _signed(value: float, low: float = np.nan, high: float = np.nan, *, digits: 
     if np.isfinite([value, low, high]).all():
         text += f" ({low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _p(value: float) -> str:
-    if not np.isfinite(value):
-        return charts.UNDEFINED
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _table(rows) -> None:

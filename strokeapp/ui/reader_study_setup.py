@@ -8,10 +8,11 @@ import streamlit as st
 from strokeapp.errors import StrokeAppError
 from strokeapp.inference.words import NAMES
 from strokeapp.performance.readers import POSITIVE_FROM, Confidence
+from strokeapp.records.blinding import IN_USE, case_users, folder_users, may_use
 from strokeapp.records.case_sources import case_folders, demonstration_cases, folder_cases, with_truth
 from strokeapp.records.location import CASES, VARIABLE, cases_folder
 from strokeapp.records.reader_study import Access, CasePlan, CaseSource, Design, StudyPlan
-from strokeapp.records.study_repository import create_study
+from strokeapp.records.study_repository import create_study, enter
 from strokeapp.types import Finding
 from strokeapp.ui import reader_study_network as network
 from strokeapp.ui import reader_study_state as state
@@ -30,10 +31,10 @@ def show_setup() -> None:
     """Draw the form; a study that is made lets its lead in."""
     title = st.text_input("Title", placeholder="Readers see it", key="study-title")
     try:
-        cases = _choose_cases()
+        cases, lead = _choose_cases()
     except StrokeAppError as error:
         st.error(plain(error.user_message))
-        cases = ()
+        cases, lead = (), None
     questions = _choose_questions()
     names = st.text_area("Readers, one name or code per line", key="study-readers", height=110)
     design, washout = _choose_design()
@@ -48,43 +49,78 @@ def show_setup() -> None:
         seed = st.number_input("Seed of the random order", min_value=0, max_value=2**32 - 1, value=1, step=1)
     if st.button("Create the study", type="primary", key="study-create"):
         plan = StudyPlan(title.strip(), questions, design, washout, positive_from, int(seed))
-        _create(plan, cases, tuple(line.strip() for line in names.splitlines() if line.strip()))
+        _create(plan, cases, tuple(line.strip() for line in names.splitlines() if line.strip()), lead)
 
 
-def _create(plan: StudyPlan, cases: tuple[CasePlan, ...], names: tuple[str, ...]) -> None:
+def _create(plan: StudyPlan, cases: tuple[CasePlan, ...], names: tuple[str, ...], lead: Access | None) -> None:
     database = state.database()
     try:
-        study, lead, codes = create_study(database, plan, cases, names)
+        study, lead_code, codes = create_study(database, plan, cases, names, lead=lead)
     except StrokeAppError as error:
         st.error(plain(error.user_message))
         return
     network.start(database, study.id)
     state.let_in(Access(study.id, None))
-    st.session_state[state.NEW_CODES] = state.NewCodes(lead, codes)
+    st.session_state[state.NEW_CODES] = state.NewCodes(lead_code, codes)
     st.rerun()
 
 
-def _choose_cases() -> tuple[CasePlan, ...]:
+def _choose_cases() -> tuple[tuple[CasePlan, ...], Access | None]:
+    """Return the cases, and who gave a lead's code where one was asked for."""
     source = st.radio("Cases", list(SOURCES), format_func=SOURCES.__getitem__, horizontal=True, key="study-source")
     if source is CaseSource.DEMONSTRATION:
         offered = {case.name: case for case in demonstration_cases()}
         chosen = st.multiselect("Studies", list(offered), default=list(offered)[:FIRST_CHOSEN], key="study-demos")
         st.caption("Synthetic: for trying the study out, not for measuring anybody.")
-        return tuple(offered[name] for name in chosen)
+        return tuple(offered[name] for name in chosen), None
     folders = case_folders(cases_folder())
     if not folders:
         st.info(
             f"There is no folder of cases yet. Put one below “{CASES}” in the data folder ({VARIABLE}): one folder, "
             "zip or file per case, or a manifest.csv with the truth."
         )
-        return ()
+        return (), None
     name = st.selectbox("Folder", folders, key="study-folder")
-    return _with_edited_truth(folder_cases(cases_folder(), name), key=f"study-truth-{name}")
+    database = state.database()
+    # Before the folder is listed, so that not even an error of its manifest names a case.
+    users = folder_users(database, name)
+    lead = _ask_for_lead(users)
+    if not may_use(users, lead):
+        return (), None
+    cases = folder_cases(cases_folder(), name)
+    if not users:
+        users = case_users(database, cases)
+        lead = _ask_for_lead(users)
+    return (_with_edited_truth(cases, name), lead) if may_use(users, lead) else ((), None)
 
 
-def _with_edited_truth(cases: tuple[CasePlan, ...], *, key: str) -> tuple[CasePlan, ...]:
+def _ask_for_lead(users: frozenset[int]) -> Access | None:
+    """Ask for the code of the lead whose study runs on the folder; with no such study ask for nothing."""
+    if not users:
+        return None
+    st.warning(IN_USE)
+    code = st.text_input("Code of its lead", type="password", autocomplete="off", key="study-lead-code").strip()
+    lead = enter(state.database(), code) if code else None
+    if lead is not None and not may_use(users, lead):
+        st.error("This is not the code of the lead of a study that runs on these cases.")
+    return lead
+
+
+def _with_edited_truth(cases: tuple[CasePlan, ...], name: str) -> tuple[CasePlan, ...]:
+    """Say how many cases there are; their names and truth only on request, to correct them and leave cases out."""
+    if st.toggle("Show names and truth, to correct them or leave cases out", key=f"study-show-{name}"):
+        cases = _edited(cases, key=f"study-truth-{name}")
+    counts = [f"{len(cases)} cases"]
+    for finding in Finding:
+        known = [case.truth.get(finding) for case in cases]
+        words = f"{known.count(True)} with, {known.count(False)} without, {known.count(None)} not known"
+        counts.append(f"{NAMES[finding].lower()}: {words}")
+    st.caption(" · ".join(counts))
+    return cases
+
+
+def _edited(cases: tuple[CasePlan, ...], *, key: str) -> tuple[CasePlan, ...]:
     """Let the lead correct the truth and leave cases out."""
-    st.caption("The truth of each case. Readers never see it.")
     columns = {finding: NAMES[finding] for finding in Finding}
     table = pd.DataFrame(
         {"Use": True, "Case": [case.name for case in cases]}
@@ -125,4 +161,6 @@ def _choose_design() -> tuple[Design, float]:
         "Washout in days", min_value=0.0, max_value=3650.0, value=28.0, step=1.0, key="study-washout",
         help="Least time between a reader's last answer of the first session and the second session.",
     )  # fmt: skip
+    if not days:
+        st.warning("Without a washout readers may remember the cases and what they answered.")
     return design, float(days)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime
 
 import streamlit as st
 
+from strokeapp.errors import StrokeAppError
 from strokeapp.records.database import Database, open_database
 from strokeapp.records.reader_study import Access
+from strokeapp.records.showing import Opening, note_closing
+from strokeapp.ui.leaving import when_left
 from strokeapp.ui.reader_study_case import OpenCase
 
+logger = logging.getLogger(__name__)
+PAGE = "reader-study"
+"""Address of the page in the navigation."""
 ACCESS = "_reader_study_access"
 NEW_CODES = "_reader_study_new_codes"
 CASE = "_reader_study_case"
@@ -25,12 +31,12 @@ class CaseOnShow:
     Args:
         slot_id: Of the reader's list.
         case: Its files, opened.
-        opened_at: When its picture was put on show; None while it is loading.
+        opening: Since when its picture is on show; None while it is loading, and once it is answered.
     """
 
     slot_id: int
     case: OpenCase
-    opened_at: datetime | None = None
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,26 @@ def leave() -> None:
         st.session_state.pop(name, None)
 
 
+def put_on_show(shown: CaseOnShow) -> None:
+    """Remember the case on show; it is hidden once another page is: what is not looked at is not reading time."""
+    st.session_state[CASE] = shown
+    when_left(PAGE, close_case)
+
+
 def close_case() -> None:
-    """Forget the case on show: its voxels, its files on disk, and what the viewer packed."""
+    """Forget the case on show: its voxels, its files on disk, and what the viewer packed; its time stands still."""
     shown: CaseOnShow | None = st.session_state.pop(CASE, None)
     for name in [name for name in st.session_state if str(name).startswith(f"_viewer_cache_{VIEWER_KEY}")]:
         del st.session_state[name]
-    if shown is not None:
-        shown.case.close()
+    if shown is None:
+        return
+    shown.case.close()
+    if shown.opening is not None:
+        _note_closing(shown.opening)
+
+
+def _note_closing(opening: Opening) -> None:
+    try:
+        note_closing(database(), opening)
+    except StrokeAppError as error:  # the opening then counts as one whose end is not known
+        logger.warning("reader study, end of opening %d not stored: %s", opening.id, error)

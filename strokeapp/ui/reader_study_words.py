@@ -27,7 +27,8 @@ DESIGN_NOTES = {
     Design.SEQUENTIAL: "Every case is read again after the washout, in a new order, with the network's reading "
     "beside it.",
     Design.CROSSED: "Each reader has the network's reading on half of the cases in the first session and on the other "
-    "half in the second. The halves change places from reader to reader.",
+    "half in the second. The halves change places from reader to reader. Half of the cases are seen with AI before "
+    "they are seen without: what is remembered of the network's reading can carry over.",
 }
 WITH, WITHOUT = "with AI", "without AI"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from strokeapp.errors import PerformanceError
@@ -28,6 +29,23 @@ def test_error_of_a_constant_guess_is_its_distance_from_the_share() -> None:
     labels = np.repeat([1, 0], [30, 70])
     assert expected_calibration_error(labels, np.full(100, 0.75)) == pytest.approx(0.45)
     assert expected_calibration_error(labels, np.full(100, 0.3)) == pytest.approx(0.0)
+
+
+def test_error_of_a_published_example() -> None:
+    """Documentation of TorchMetrics, BinaryCalibrationError with two bins and norm l1: 0.2900."""
+    assert expected_calibration_error([0, 0, 1, 1, 1], [0.25, 0.25, 0.55, 0.75, 0.75], bins=2) == pytest.approx(0.29)
+
+
+@pytest.mark.parametrize("bins", [5, 10, 17])
+def test_curve_and_error_agree_with_scikit_learn(bins: int) -> None:
+    labels, probabilities, _ = overconfident(2.0, size=700)
+    curve = reliability(labels, probabilities, bins=bins)
+    observed, predicted = calibration_curve(labels, probabilities, n_bins=bins)
+    np.testing.assert_allclose(curve.observed, observed)
+    np.testing.assert_allclose(curve.predicted, predicted)
+    counts = np.histogram(probabilities, bins=bins, range=(0, 1))[0]
+    expected = np.average(np.abs(observed - predicted), weights=counts[counts > 0])
+    assert expected_calibration_error(labels, probabilities, bins=bins) == pytest.approx(expected)
 
 
 def test_bins_are_weighted_by_images_and_edges_belong_to_the_upper_bin() -> None:

@@ -50,12 +50,18 @@ def test_precision_and_band_beside_scikit_learn() -> None:
 
 def test_networks_are_compared_on_common_cases_only() -> None:
     first = pd.DataFrame(
-        {"path": list("abcd"), "ischemic": [1.0, 1, 0, 0], "ischemic_probability": [0.9, 0.8, 0.2, 0.1]}
-    )
+        {"path": list("abcd"), "patient": list("ABCD"), "dataset": "set", "ischemic": [1.0, 1, 0, 0],
+         "ischemic_probability": [0.9, 0.8, 0.2, 0.1], "presumed": ["", "", "", "ischemic"]}
+    )  # fmt: skip
     second = first.assign(path=list("abce"), ischemic_probability=[0.9, 0.1, 0.2, 0.1])
     found = compare(first, second, "ischemic", (0.5, 0.5))
-    assert found.cases == 3 and (found.areas.auc_a, found.areas.auc_b) == (1.0, 0.5)
+    assert (found.cases, found.patients, found.clustered) == (3, 3, None) and (
+        found.areas.auc_a,
+        found.areas.auc_b,
+    ) == (1.0, 0.5)
     assert (found.calls.only_first, found.calls.only_second) == (1, 0)
+    assert compare(first, first, "ischemic", (0.5, 0.5), presumed=False).cases == 3
+    assert compare(first.assign(presumed=""), first, "ischemic", (0.5, 0.5), presumed=False).cases == 3
     with pytest.raises(PerformanceError, match="no case in common"):
         compare(first, second.assign(path=list("wxyz")), "ischemic", (0.5, 0.5))
     with pytest.raises(PerformanceError, match="disagree"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from strokeapp.errors import PerformanceError
-from strokeapp.performance.mcnemar import mcnemar
+from strokeapp.performance.mcnemar import mcnemar, mcnemar_clustered
 
 
 def paired(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,3 +64,42 @@ def test_bad_input_is_refused() -> None:
         mcnemar([1, 0], [1])
     with pytest.raises(PerformanceError, match="right"):
         mcnemar([2, 0], [1, 0])
+
+
+def in_patients(seed: int, *, ahead: float = 0.0, patients: int = 80, images: int = 5) -> tuple[np.ndarray, ...]:
+    """Draw right calls of two readers, each right or wrong on whole patients rather than on single images."""
+    generator = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(patients), images)
+    skills = [
+        np.repeat(generator.choice([0.1, 0.9], patients, p=[0.3 - gain, 0.7 + gain]), images) for gain in (ahead, 0)
+    ]
+    return *(generator.random(codes.size) < skill for skill in skills), codes
+
+
+def test_clusters_by_hand() -> None:
+    """Obuchowski 1998: three patients of 2, 2 and 1 cases, in which the first is ahead by 2, -1 and 1."""
+    result = mcnemar_clustered([1, 1, 0, 1, 1], [0, 0, 1, 1, 0], ["a", "a", "b", "b", "c"])
+    assert (result.clusters, result.chi_square) == (3, pytest.approx(2 / 3 * (2 - 1 + 1) ** 2 / (4 + 1 + 1)))
+    assert result.p == pytest.approx(chi2.sf(result.chi_square, 1))
+
+
+def test_clusters_of_one_case_are_mcnemars_test() -> None:
+    first, second = paired(50, 20, 31, 8)
+    uncorrected = reference([[50, 20], [31, 8]], exact=False, correction=False)
+    result = mcnemar_clustered(first, second, np.arange(109))
+    assert result.chi_square == pytest.approx(uncorrected.statistic * 108 / 109)
+
+
+def test_images_of_one_patient_raise_no_false_alarms() -> None:
+    draws = [in_patients(seed) for seed in range(300)]
+    alarms = np.mean([mcnemar_clustered(*draw).p < 0.05 for draw in draws])
+    assert 0.02 <= alarms <= 0.09
+    assert np.mean([mcnemar(*draw[:2]).mid_p < 0.05 for draw in draws]) > 0.2, "without clusters"
+    assert np.mean([mcnemar_clustered(*in_patients(seed, ahead=0.25)).p < 0.05 for seed in range(50)]) > 0.9
+
+
+def test_clusters_that_say_nothing() -> None:
+    assert mcnemar_clustered([1, 0, 1], [1, 0, 1], [1, 2, 2]).p == 1.0
+    assert np.isnan(mcnemar_clustered([1, 0], [0, 0], [1, 1]).p)
+    with pytest.raises(PerformanceError, match="one cluster"):
+        mcnemar_clustered([1, 0], [0, 0], [1])

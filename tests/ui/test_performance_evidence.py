@@ -120,12 +120,34 @@ def test_two_networks_are_compared_on_the_same_cases(page, tmp_path: Path) -> No
     for threshold in (balanced, 0.7):
         found = compare(first, second, "hemorrhagic", (threshold, balanced))
         shown = table_with(app, "Test").set_index("Test")
-        assert shown.loc["DeLong", "Difference"] == f"{found.areas.difference:+.3f}"
-        assert shown.loc["McNemar, mid-p", "Difference"] == f"{found.calls.difference:+.3f}"
-        assert shown.loc["DeLong", "p"] == "< 0.001"
+        assert shown.loc["DeLong, by patient", "Difference"] == f"{found.areas.difference:+.3f}"
+        assert shown.loc["McNemar, by patient", "Difference"] == f"{found.calls.difference:+.3f}"
+        assert shown.loc["DeLong, by patient", "p"] == "< 0.001"
         calls = table_with(app, "The other wrong")
         assert int(calls["The other wrong"].iloc[0]) == found.calls.only_first
         app = app.slider[0].set_value(0.7).run()
+
+
+def test_presumed_labels_left_out_are_left_out_of_comparison_and_mistakes(page, reports, tmp_path: Path) -> None:
+    first, second = predictions(noise=0.3), predictions(seed=5, noise=0.4)
+    app = page(network(tmp_path, first), network(tmp_path, second, name="worse"))
+    assert reports[-1][1]["comparison"]["cases"].tolist() == [300, 300]
+    assert reports[-1][1]["mistakes"]["presumed"].any()
+    group = next(group for group in app.button_group if group.label == "Presumed labels")
+    app = group.set_value("Left out").run()
+    assert not app.exception
+    assert reports[-1][1]["comparison"]["cases"].tolist() == [200, 200]
+    assert reports[-1][1]["comparison"]["patients"].tolist() == [40, 40]
+    assert len(reports[-1][1]["mistakes"]) and not reports[-1][1]["mistakes"]["presumed"].any()
+
+
+def test_difference_without_variance_has_a_dash_for_p(page, tmp_path: Path) -> None:
+    table = predictions()
+    right = table.assign(hemorrhagic_probability=np.where(table["hemorrhagic"] == 1, 0.9, 0.1))
+    wrong = right.assign(hemorrhagic_probability=1 - right["hemorrhagic_probability"])
+    app = page(network(tmp_path, right), network(tmp_path, wrong, name="worse"))
+    shown = table_with(app, "Test").set_index("Test")
+    assert shown.loc["DeLong, by patient", ["Difference", "p"]].tolist() == ["+1.000", "–"]
 
 
 def test_without_images_the_gallery_is_a_list_and_says_how_to_give_them(page, tmp_path: Path) -> None:
