@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from strokeapp.models.registry import installed
+from strokeapp.models.registry import earlier, installed
 from strokeapp.ui.guard import require_entry
 from strokeapp.ui.performance_view import show_performance
 
 require_entry()
-show_performance(installed())
+show_performance(installed(), earlier())

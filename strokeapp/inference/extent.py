@@ -5,7 +5,8 @@ among the whole diffusion volumes at most 63 % for an infarct. A head under a su
 the coil than anything the network learnt from, had all of them flagged.
 
 Slices are counted at the operating point of high specificity, which a lesion-free slice seldom reaches. The one in use
-may lie so low that a whole head of doubtful slices passes it: that of the first FLAIR network was passed by 21 % of lesion-free slices.
+may lie so low that a whole head of doubtful slices passes it: that of the first FLAIR network was passed by 21 % of
+lesion-free slices.
 """
 
 from __future__ import annotations

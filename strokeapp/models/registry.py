@@ -20,6 +20,7 @@ from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Finding, Modality, Sequence
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+EARLIER_FOLDER = WEIGHTS_FOLDER.parent / "earlier"
 CARD, WEIGHTS, PREDICTIONS = "card.json", "weights.safetensors", "predictions.csv"
 _LOADING = threading.Lock()
 
@@ -137,6 +138,11 @@ def _check_parts(raw: Mapping[str, Any], findings: Mapping[Finding, FindingSetti
 def installed(folder: Path = WEIGHTS_FOLDER) -> tuple[Card, ...]:
     """Return the cards of all shipped networks, by name."""
     return tuple(read_card(path.parent) for path in sorted(folder.glob(f"*/{CARD}")))
+
+
+def earlier(folder: Path = EARLIER_FOLDER) -> tuple[Card, ...]:
+    """Return the cards of earlier versions of the shipped networks: predictions to compare with, no weights."""
+    return installed(folder)
 
 
 def find(name: str, folder: Path = WEIGHTS_FOLDER) -> Card:

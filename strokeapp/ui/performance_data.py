@@ -128,7 +128,7 @@ def _poolings(network: Network) -> tuple[tuple[str, StudyPooling], ...]:
     return tuple((str(finding), StudyPooling(*(float(entry[name]) for name in names))) for finding, entry in told)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading predictions …")
+@st.cache_resource(max_entries=8, show_spinner="Reading predictions …")
 def table_of(source: Source) -> pd.DataFrame:
     """Read the table of predictions; see ``read_predictions``."""
     return read_predictions(source.path)

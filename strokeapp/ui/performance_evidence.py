@@ -80,11 +80,12 @@ def show_comparison(
     choice: Choice,
     threshold: float,
 ) -> None:
-    """Compare with another installed network on the cases both judged; with none the page says nothing.
+    """Compare with another network on the cases both judged; with none the page says nothing.
 
     Args:
         exhibits: Of the page.
-        networks: Installed ones.
+        networks: Installed ones and earlier versions; of those that look for the finding, those of the same name come
+            first.
         network: The one on the page.
         source: Its predictions.
         choice: What is chosen.
@@ -93,6 +94,9 @@ def show_comparison(
     others = [other for other in networks if other is not network]
     if not others:
         return
+    others.sort(
+        key=lambda other: (choice.finding.value not in other.raw.get("findings", {}), other.name != network.name)
+    )
     exhibits.section("Beside another network")
     names = [f"{other.title} · {other.version}" for other in others]
     picked = st.selectbox(

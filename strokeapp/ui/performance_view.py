@@ -32,11 +32,12 @@ TIED_TO_SOURCE = (
 )
 
 
-def show_performance(networks: Sequence[Network]) -> None:
+def show_performance(networks: Sequence[Network], earlier: Sequence[Network] = ()) -> None:
     """Draw the whole page.
 
     Args:
         networks: Installed ones; with none the page says so.
+        earlier: Versions that are installed no more, to be compared with.
     """
     heading, downloads = st.columns([3, 2], vertical_alignment="bottom")
     heading.title("Performance", anchor=False)
@@ -45,12 +46,12 @@ def show_performance(networks: Sequence[Network]) -> None:
         return
     network = choose_network(networks, key="performance_network")
     try:
-        _show_network(networks, network, downloads)
+        _show_network([*earlier, *networks], network, downloads)
     except PerformanceError as error:
         st.error(error.user_message)
 
 
-def _show_network(networks: Sequence[Network], network: Network, downloads: DeltaGenerator) -> None:
+def _show_network(compared: Sequence[Network], network: Network, downloads: DeltaGenerator) -> None:
     source = data.source_of(network)
     choice = choose_data(network, source)
     threshold = choose_threshold(network, source, choice)
@@ -65,7 +66,7 @@ def _show_network(networks: Sequence[Network], network: Network, downloads: Delt
         )
         return
     exhibits = Exhibits(_stem(network, choice))
-    _show_evidence(exhibits, networks, network, source, choice, threshold)
+    _show_evidence(exhibits, compared, network, source, choice, threshold)
     title = f"Performance of {network.title}"
     facts = _facts(network, choice, sample, threshold)
     report = Report(title, facts, summary, warnings, tuple(exhibits.items), datetime.now().astimezone())
@@ -74,7 +75,7 @@ def _show_network(networks: Sequence[Network], network: Network, downloads: Delt
 
 def _show_evidence(
     exhibits: Exhibits,
-    networks: Sequence[Network],
+    compared: Sequence[Network],
     network: Network,
     source: Source,
     choice: Choice,
@@ -92,7 +93,7 @@ def _show_evidence(
     per_image = threshold if choice.unit == PER_IMAGE else data.stored_threshold(network, source, choice.finding)
     tables.show_lesions(exhibits, source, choice, per_image)
     show_mistakes(exhibits, network, _judged(source, choice), choice.finding, per_image)
-    evidence.show_comparison(exhibits, networks, network, source, choice, threshold)
+    evidence.show_comparison(exhibits, compared, network, source, choice, threshold)
     tables.show_goals(exhibits, network)
     tables.show_paper(exhibits, network, source)
     tables.show_literature(exhibits)
