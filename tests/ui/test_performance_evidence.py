@@ -31,6 +31,7 @@ def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     def run(*networks: FakeCard) -> AppTest:
         monkeypatch.setattr("strokeapp.models.registry.installed", lambda: networks)
+        monkeypatch.setattr("strokeapp.models.registry.earlier", lambda: ())
         test = AppTest.from_file(str(REPOSITORY / "pages" / "performance.py"), default_timeout=120)
         test.session_state[ENTERED] = True
         return test.run()

@@ -25,6 +25,7 @@ def page(monkeypatch: pytest.MonkeyPatch):
 
     def run(*networks: FakeCard) -> AppTest:
         monkeypatch.setattr("strokeapp.models.registry.installed", lambda: networks)
+        monkeypatch.setattr("strokeapp.models.registry.earlier", lambda: ())
         test = AppTest.from_file(str(REPOSITORY / "pages" / "performance.py"), default_timeout=60)
         test.session_state[ENTERED] = True
         return test.run()
