@@ -70,6 +70,14 @@ def _benchmark(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _perfusion(args: argparse.Namespace) -> int:
+    from strokeapp.perfusion.curves import analyzed
+
+    for row in analyzed(args.curves):
+        print(json.dumps(row, allow_nan=False))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     from strokeapp.benchmark.command import add_arguments as add_benchmark_arguments
 
@@ -83,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     benchmark = commands.add_parser("benchmark", help="measure reading beside other readers, on generated files")
     add_benchmark_arguments(benchmark)
     benchmark.set_defaults(run=_benchmark)
+    kinetics = commands.add_parser("perfusion", help="blood flow, volume and transit times from concentration curves")
+    kinetics.add_argument("curves", type=Path, metavar="CSV", help="columns label, C_tis, C_aif, tr (seconds)")
+    kinetics.set_defaults(run=_perfusion)
     return parser
 
 

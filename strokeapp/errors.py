@@ -108,6 +108,12 @@ class PerformanceError(StrokeAppError):
     default_code = "bad_predictions"
 
 
+class PerfusionError(StrokeAppError):
+    """Concentration curves cannot be analyzed."""
+
+    default_code = "bad_curves"
+
+
 class RecordsError(StrokeAppError):
     """The database of records cannot be opened, read or written."""
 

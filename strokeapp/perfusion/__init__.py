@@ -1,0 +1,1 @@
+"""Tracer kinetics: concentration curves of a bolus become blood flow, blood volume and transit times."""
