@@ -53,6 +53,8 @@ def load(series: Series, *, progress: Progress | None = None) -> Scan:
         voxels, geometry, units = _nifti(plan, tell), plan.geometry, _nifti_units(plan)
     else:
         voxels, geometry, units = _pictures(plan, tell), None, Units.GRAY
+    if _is_projection(series):
+        units = Units.ARBITRARY
     voxels = np.ascontiguousarray(voxels)
     voxels.flags.writeable = False
     tell(1.0, "Done")
@@ -92,9 +94,14 @@ def thumbnail(series: Series, *, size: int = 96) -> NDArray[np.uint8]:
         middle = len(plan.paths) // 2
         image = gray(decode(plan.paths[middle], plan.labels[middle], plan.max_pixels))
         geometry, units = None, Units.GRAY
-    if series.refusal and series.refusal.code == "localizer":
-        units = Units.ARBITRARY  # a projection: the brain window shows nothing of it
+    if _is_projection(series):
+        units = Units.ARBITRARY
     return _fit(_windowed(image, units), geometry, size)
+
+
+def _is_projection(series: Series) -> bool:
+    """Tell whether a scout view is shown: it is in no Hounsfield units, and the brain window shows nothing of it."""
+    return series.refusal is not None and series.refusal.code == "localizer"
 
 
 def _check_viewable(series: Series) -> None:

@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from pydicom.pixels import pixel_array
 
+from strokeapp.imaging.windows import apply_window, presets_for
 from strokeapp.reading import load, open_inputs, preselect, thumbnail
 from strokeapp.types import Modality, Plane, Sequence, Units
 
@@ -157,3 +158,12 @@ def test_every_viewable_series_has_a_thumbnail_and_every_refusal_a_reason(shared
             assert picture.shape == (64, 64) and picture.dtype == np.uint8 and np.ptp(picture) > 0
         else:
             assert series.refusal.message
+
+
+def test_a_scout_view_opens_in_a_window_that_shows_it(shared, tmp_path):
+    (scout,) = open_inputs([shared / "cases" / "ct_localizer_dicom"], workspace=tmp_path).series
+    scan = load(scout)
+    window = presets_for(scan)[0]
+    assert scan.units is Units.ARBITRARY
+    shown = apply_window(scan.voxels, window)
+    assert float(((shown > 0.05) & (shown < 0.95)).mean()) > 0.3, "neither black nor white"
