@@ -166,4 +166,4 @@ def test_a_scout_view_opens_in_a_window_that_shows_it(shared, tmp_path):
     window = presets_for(scan)[0]
     assert scan.units is Units.ARBITRARY
     shown = apply_window(scan.voxels, window)
-    assert float(((shown > 0.05) & (shown < 0.95)).mean()) > 0.3, "neither black nor white"
+    assert ((shown > 0.05) & (shown < 0.95)).mean() > 0.2, "the head, neither black nor white"
