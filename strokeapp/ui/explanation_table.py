@@ -72,6 +72,7 @@ def show_measured(card: Card) -> None:
         title = f"{NAMES[finding]}, known {LESIONS[finding]}"
         exhibits.listed(st.container(), Exhibit(finding.value, title, _numbers(figures, finding), shown=table))
         settings = {name: st.column_config.Column(help=text) for name, text in HELP.items() if name in table}
+        settings["Method"] = st.column_config.Column(pinned=True)  # the last columns are reached by scrolling
         st.dataframe(table, hide_index=True, column_config=settings)
     _show_protocol(figures, card)
 

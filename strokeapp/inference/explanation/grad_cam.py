@@ -24,6 +24,8 @@ LAYERS = ("encoder.stages.4", "decoder.0", "decoder.1", "decoder.2", "decoder.3"
 """From the coarsest to the finest. At the last, the gradient is the lesion head's own weights: Grad-CAM then draws
 the lesion map once more and explains nothing."""
 DECODER = "decoder."
+AT_ONCE = 4
+"""Pictures in one pass; measured, larger passes fall out of the processor's cache, as in reading."""
 
 
 def attribute(network: SliceNetwork, batch: Tensor, finding: Finding, *, layer: str = LAYER) -> Tensor:
@@ -52,7 +54,7 @@ def with_map(network: SliceNetwork, batch: Tensor, finding: Finding, *, layer: s
         layer: A stage of the decoder.
     """
     view, stage = fast_view(network), int(layer.removeprefix(DECODER))
-    parts = [_at_stage(view, piece, finding, stage) for piece in pieces(batch)]
+    parts = [_at_stage(view, piece, finding, stage) for piece in pieces(batch, AT_ONCE)]
     cams, maps = (torch.cat(some) for some in zip(*parts, strict=True))
     return _over(cams, batch), _over(maps, batch)
 
