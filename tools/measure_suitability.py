@@ -14,15 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from model_training.manifest import read_manifest
+from model_training.manifest import read_manifest, slice_positions
 from strokeapp.inference.suitability import examine
 from strokeapp.types import Modality, Plane, Scan, Sequence, Units
 
 LEAST_SLICES = 12
+WHOLE_VOLUMES = ("ct_ich", "phe_sich")
+"""Sets whose patients have every slice; others name sessions, but hold only slices with a lesion."""
 WAYS = {
     "as it is": lambda voxels: voxels,
     "upside down": lambda voxels: voxels[:, ::-1, ::-1],
@@ -34,9 +35,9 @@ WAYS = {
 def volumes(manifest: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (dataset and patient, (slices, rows, columns) uint8) of every patient with a volume of CT."""
     table = read_manifest(manifest)
-    table = table[(table["modality"] == "CT") & table["dataset"].isin(["ct_ich", "phe_sich"])]
+    table = table.assign(place=slice_positions(table))[table["dataset"].isin(WHOLE_VOLUMES)]
     for (dataset, patient), part in table.groupby(["dataset", "patient"], sort=True):
-        ordered = part.assign(order=pd.to_numeric(part["slice"])).sort_values("order")
+        ordered = part.sort_values("place")
         if len(ordered) >= LEAST_SLICES:
             pictures = [Image.open(manifest.parent / path).convert("L") for path in ordered["path"]]
             size = pictures[0].size

@@ -61,7 +61,12 @@ def residues(
     Raises:
         PerfusionError: Shapes do not fit, values are not finite, or the artery shows no bolus.
     """
-    tissue, artery = _checked(tissue, artery, step_s)
+    return _residues(*_checked(tissue, artery, step_s), step_s, most_oscillation)
+
+
+def _residues(
+    tissue: NDArray[np.float64], artery: NDArray[np.float64], step_s: float, most_oscillation: float
+) -> NDArray[np.float64]:
     length = 2 * tissue.shape[1]
     arterial, measured = np.fft.rfft(artery, length), np.fft.rfft(tissue, length, axis=1)
     strength = np.abs(arterial)
@@ -97,8 +102,8 @@ def perfusion(tissue: ArrayLike, artery: ArrayLike, step_s: float, *, hematocrit
     Raises:
         PerfusionError: As ``residues``.
     """
-    functions = residues(tissue, artery, step_s)
     tissue, artery = _checked(tissue, artery, step_s)
+    functions = _residues(tissue, artery, step_s, MOST_OSCILLATION)
     cbf = np.maximum(functions.max(1), 0) * PER_MINUTE * PER_100 * hematocrit_density
     cbv = np.maximum(tissue.sum(1) / artery.sum(), 0) * PER_100 * hematocrit_density
     transit = np.divide(cbv * PER_MINUTE, cbf, out=np.full(len(cbf), np.nan), where=cbf > 0)

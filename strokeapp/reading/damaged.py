@@ -16,7 +16,8 @@ from strokeapp.reading.dicom_describe import DicomPlan, describe
 from strokeapp.reading.dicom_facts import FileFacts
 from strokeapp.reading.dicom_pixels import FrameReader
 from strokeapp.reading.dicom_series import Shot, Stack
-from strokeapp.reading.geometry import quality_flags
+from strokeapp.reading.dicom_values import looked_at
+from strokeapp.reading.geometry import OF_GEOMETRY, quality_flags
 from strokeapp.reading.inventory import Series
 from strokeapp.reading.limits import Limits
 from strokeapp.types import Geometry, QualityFlag, Severity
@@ -30,8 +31,6 @@ LISTED_TRIES = 3
 CODE = "undecodable_slices"
 NAMED = 3
 """Files that the flag names."""
-OF_GEOMETRY = {"gantry_tilt", "missing_slices", "variable_spacing", "shifted_slices", "single_slice"}
-"""Flags that ``quality_flags`` gives."""
 
 
 class Lost:
@@ -143,11 +142,6 @@ def listed(series: Series, limits: Limits) -> Series:
         flags=(*own.values(), _flag(stack, lost.numbers)),
         _plan=replace(plan, measure=found._plan.measure, trace=found._plan.trace),
     )  # fmt: skip
-
-
-def looked_at(count: int) -> tuple[int, ...]:
-    """Return the slices of ``count`` by which a series is judged, the middle one first."""
-    return tuple(dict.fromkeys((count // 2, count // 4, (3 * count) // 4)))
 
 
 def _look(stack: Stack, lost: Lost) -> None:

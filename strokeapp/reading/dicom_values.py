@@ -36,11 +36,16 @@ class Peek:
     error: str = ""
 
 
+def looked_at(count: int) -> tuple[int, ...]:
+    """Return the slices of ``count`` by which a series is judged, the middle one first."""
+    return tuple(dict.fromkeys((count // 2, count // 4, (3 * count) // 4)))
+
+
 def peek_at(stack: Stack) -> Peek:
     """Decode the middle slice; if it is constant, two more, before calling a series constant."""
     reader, count, images = FrameReader(), len(stack.shots), []
     try:
-        for number in (count // 2, count // 4, (3 * count) // 4):
+        for number in looked_at(count):
             shot = stack.shots[number]
             images.append(reader.stored(shot.file, shot.frame))
             if np.ptp(images[-1]) > 0:

@@ -91,6 +91,10 @@ def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return copy
 
 
+OF_GEOMETRY = {"gantry_tilt", "missing_slices", "variable_spacing", "shifted_slices", "single_slice"}
+"""Flags that ``quality_flags`` gives."""
+
+
 def quality_flags(
     geometry: Geometry,
     *,

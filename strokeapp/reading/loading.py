@@ -13,10 +13,11 @@ from PIL import Image
 
 from strokeapp.errors import CorruptFileError, UnsuitableSeriesError
 from strokeapp.imaging.windows import CT_PRESETS
-from strokeapp.reading.damaged import Lost, kept, looked_at, told
+from strokeapp.reading.damaged import Lost, kept, told
 from strokeapp.reading.decoder_process import HELPERS
 from strokeapp.reading.dicom_describe import DicomPlan
 from strokeapp.reading.dicom_pixels import FrameReader
+from strokeapp.reading.dicom_values import looked_at
 from strokeapp.reading.diffusion import trace_of
 from strokeapp.reading.inventory import Series
 from strokeapp.reading.nifti import one_slice, volumes

@@ -323,6 +323,16 @@ def test_every_unique_key_of_every_table_is_guarded_against_replacing(database: 
     raw.close()
 
 
+def tamper(database: Database, statement: str) -> None:
+    """Change a file of records as somebody would who can write to it: past every trigger."""
+    raw = sqlite3.connect(database.path)
+    for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        raw.execute(f"DROP TRIGGER {name}")
+    raw.execute(statement)
+    raw.commit()
+    raw.close()
+
+
 @pytest.mark.parametrize(
     ("tampering", "definition_holds", "broken_at"),
     [
@@ -339,12 +349,7 @@ def test_tampering_past_the_triggers_is_noticed(
     study, _, _ = create_study(database, plan(), cases(), ["A"], now=NOW)
     answer_all(database, study, load_readers(database, study.id)[0])
     assert check_integrity(database, study).sound
-    raw = sqlite3.connect(database.path)
-    for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        raw.execute(f"DROP TRIGGER {name}")
-    raw.execute(tampering)
-    raw.commit()
-    raw.close()
+    tamper(database, tampering)
     found = check_integrity(database, study)
     assert not found.sound
     assert (found.definition_holds, found.broken_at) == (definition_holds, broken_at)
@@ -367,12 +372,7 @@ def test_tampering_past_the_triggers_is_noticed(
 def test_tampering_with_readers_codes_and_network_results_is_noticed(database: Database, tampering: str) -> None:
     study = fill(database)
     assert check_integrity(database, study).sound
-    raw = sqlite3.connect(database.path)
-    for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        raw.execute(f"DROP TRIGGER {name}")
-    raw.execute(tampering)
-    raw.commit()
-    raw.close()
+    tamper(database, tampering)
     found = check_integrity(database, study)
     assert not found.sound and not found.seals.hold
     assert (found.definition_holds, found.broken_at) == (True, None)
