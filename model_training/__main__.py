@@ -18,11 +18,13 @@ DEFAULT_MANIFEST = Path("../shared/data/manifest.csv")
 
 
 def _train(args: argparse.Namespace) -> None:
+    from model_training.allocator import keep_freed_memory
     from model_training.cross_validation import run_recipe
     from model_training.distributed import processes
     from model_training.recipe import read_recipe
 
     recipe = read_recipe(args.recipe)
+    keep_freed_memory()
     with processes():
         run_recipe(recipe, args.manifest, args.out or Path("runs") / recipe.name, folds=args.folds)
 

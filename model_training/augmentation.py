@@ -36,18 +36,24 @@ def random_affine(count: int, settings: Augmentation, generator: torch.Generator
     return torch.cat([matrix, move], 2)
 
 
-def move(gray: Tensor, masks: Tensor, settings: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Rotate, scale, mirror and translate pictures and masks alike.
+def move(
+    gray: Tensor, masks: Tensor, settings: Augmentation, generator: torch.Generator, *, size: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Rotate, scale, mirror and translate pictures and masks alike, and resample them to another side if asked to.
 
     Args:
-        gray: (batch, 1, size, size).
-        masks: (batch, 2, size, size) in [0, 1].
+        gray: (batch, 1, side, side).
+        masks: (batch, 2, side, side) in [0, 1].
+        settings: Strengths.
+        generator: Decides.
+        size: Side of what is returned; as it came unless given.
     """
-    if not any(getattr(settings, name) for name in POSES):
+    shape = gray.shape[-2:] if size is None else (size, size)
+    if not any(getattr(settings, name) for name in POSES) and shape == gray.shape[-2:]:
         return gray, masks
-    grid = affine_points(random_affine(len(gray), settings, generator), gray.shape[-2:])
+    grid = affine_points(random_affine(len(gray), settings, generator), shape)
     drawn = masks.flatten(1).any(1)
-    moved = masks.clone()
+    moved = masks.new_zeros(*masks.shape[:2], *shape)
     if drawn.any():
         moved[drawn] = _sample(masks[drawn], grid[drawn])
     return _sample(gray, grid), moved

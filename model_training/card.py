@@ -110,6 +110,7 @@ def _training(results: RunResults, hardware: str) -> dict[str, Any]:
         "epochs": recipe.epochs,
         "refinement": dataclasses.asdict(recipe.refinement) if recipe.refinement else None,
         "images_per_epoch": recipe.images_per_epoch,
+        "first_size": recipe.first_size,
         "init": recipe.init,
         "earlier": earlier_training(recipe),
         "start_share": recipe.start_share,

@@ -50,12 +50,14 @@ class BatchSource:
         store: All images of the recipe.
         table: Their manifest rows, same order.
         rows: The images to learn from.
+        size: Side of the images drawn; as the store has them unless given.
     """
 
     recipe: Recipe
     store: ImageStore
     table: pd.DataFrame
     rows: NDArray[np.int64]
+    size: int | None = None
 
     def __post_init__(self) -> None:
         """Prepare labels, strata and transplant donors."""
@@ -113,7 +115,7 @@ class BatchSource:
                 gray, masks[i] = draw_scalp(gray, masks[i], rng)
             grays.append(gray)
         gray, mask = torch.from_numpy(np.stack(grays)[:, None]), torch.from_numpy(masks)
-        gray, mask = move(gray, mask, self.recipe.augmentation, generator)
+        gray, mask = move(gray, mask, self.recipe.augmentation, generator, size=self.size)
         gray = restyle(gray, self.recipe.augmentation, generator)
         targets = Targets(torch.from_numpy(findings), torch.from_numpy(subtypes), mask, torch.from_numpy(known))
         return standardize(gray), targets

@@ -259,7 +259,8 @@ def _phase(trainer: Trainer, phase: Phase, source: BatchSource, checkpoint: Path
         return
     if state.epoch == phase.first:
         state.best.waited = 0
-    drawn = dataclasses.replace(source, recipe=dataclasses.replace(recipe, augmentation=phase.augmentation))
+    changed = dataclasses.replace(recipe, augmentation=phase.augmentation)
+    drawn = dataclasses.replace(source, recipe=changed, size=phase.size)
     while state.epoch < phase.last:
         line = _epoch(trainer, phase, drawn)
         state.epoch += 1

@@ -93,6 +93,7 @@ class Recipe:
         encoder_rate: Learning rate of the encoder as a share of the rest's.
         layer_decay: By which it falls again from each stage of the encoder to the one before; 1 turns it off.
         pooled: Findings into which the pooled classifier is averaged in training, which it then learns from.
+        first_size: Side of the images in the main cycle, where it is smaller than that of the refinement (``size``).
         read_pooled: The same in the shipped network, where it is another choice; both logits are known out of fold.
         start_share: Share of the first weights in the trained network (see ``loop.mix_start``); needs weights
             of a whole network in ``init``.
@@ -145,6 +146,7 @@ class Recipe:
     neighbor_reach_mm: dict[str, float] = field(default_factory=dict)
     start_share: float = 0.0
     read_pooled: tuple[str, ...] | None = None
+    first_size: int | None = None
 
     @property
     def reading_pooled(self) -> tuple[str, ...]:
@@ -182,6 +184,8 @@ def recipe_from(raw: dict[str, Any], source: str = "recipe") -> Recipe:
 def _check(recipe: Recipe, source: str) -> None:
     rules = {
         "size must be a multiple of 32": recipe.size % 32 == 0 and recipe.size > 0,
+        "first_size must be a multiple of 32 below size, and needs a refinement": recipe.first_size is None
+        or (recipe.first_size % 32 == 0 and 0 < recipe.first_size < recipe.size and recipe.refinement is not None),
         "folds must be at least 2": recipe.folds >= 2,
         "epochs, batch and images_per_epoch must be positive": min(recipe.epochs, recipe.batch, recipe.images_per_epoch)
         > 0,

@@ -19,20 +19,23 @@ class Phase:
         first, last: Epochs, last excluded.
         rate: Peak learning rate as a share of the recipe's.
         augmentation: Of the cycle.
+        size: Side of its images.
     """
 
     first: int
     last: int
     rate: float
     augmentation: Augmentation
+    size: int
 
 
 def phases(recipe: Recipe) -> list[Phase]:
     """Return the recipe's cycles: the main one and, where there is one, the refinement."""
-    cycles, more = [Phase(0, recipe.epochs, 1.0, recipe.augmentation)], recipe.refinement
+    first, more = recipe.first_size or recipe.size, recipe.refinement
+    cycles = [Phase(0, recipe.epochs, 1.0, recipe.augmentation, first)]
     if more is not None:
         changed = dataclasses.replace(recipe.augmentation, **more.augmentation)
-        cycles.append(Phase(recipe.epochs, recipe.epochs + more.epochs, more.rate, changed))
+        cycles.append(Phase(recipe.epochs, recipe.epochs + more.epochs, more.rate, changed, recipe.size))
     return cycles
 
 

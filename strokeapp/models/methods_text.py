@@ -158,16 +158,23 @@ def _scans(card: Card, training: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _epochs(training: Mapping[str, Any]) -> str:
-    text = f"{int(training['epochs'])}"
+    text = f"{int(training['epochs'])}{_at_size(training.get('first_size'))}"
     if training.get("refinement"):
         extra = training["refinement"]
         text += f", then {int(extra['epochs'])} more in a second cycle at {extra['rate']:g} times the rate"
+        text += ", at full size" if training.get("first_size") else ""
+        changed = _augmentation(extra.get("augmentation", {}))
+        text += f" ({changed})" if changed != "none" else ""
     text += f"; {int(training['images_per_epoch']):,} images drawn in each"
     before = list(_chain(training))
     if not before:
         return text
     whole = _epoch_count(training) + sum(map(_epoch_count, before))
     return f"{text}; {whole} together with those of the {len(before)} runs it goes on from (see Network)"
+
+
+def _at_size(size: int | None) -> str:
+    return f" at {size} × {size} pixels" if size else ""
 
 
 def _chain(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

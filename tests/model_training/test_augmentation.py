@@ -38,6 +38,16 @@ def test_masks_go_where_their_pictures_go():
     assert (moved - gray).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("size", [32, 96])
+def test_another_size_is_bilinear_resampling(size):
+    gray = torch.rand(4, 1, 64, 64, generator=generator())
+    moved, masks = move(gray, gray.expand(-1, 2, -1, -1), OFF, generator(), size=size)
+    inside = slice(2, -2)  # at the rim one repeats the picture's border and the other meets air
+    expected = torch.nn.functional.interpolate(gray, size=size, mode="bilinear")
+    torch.testing.assert_close(moved[..., inside, inside], expected[..., inside, inside], atol=1e-5, rtol=0)
+    torch.testing.assert_close(masks[:, :1], moved, atol=1e-6, rtol=0)
+
+
 def test_mirroring_turns_left_and_right():
     moved, _ = move(blob(), torch.zeros(4, 2, 64, 64), dataclasses.replace(OFF, flip=1.0), generator())
     torch.testing.assert_close(moved, blob().flip(-1), atol=1e-5, rtol=0)

@@ -445,6 +445,17 @@ def test_the_whole_chain_of_runs_is_told_in_card_and_methods(tmp_path) -> None:
     assert [words for words in (*expected, "from ImageNet weights") if words not in record.details["start"]] == []
 
 
+def test_methods_tell_a_first_size_and_what_the_second_cycle_changes(tmp_path) -> None:
+    second = {"epochs": 2, "rate": 0.4, "augmentation": {"contrast": 0.2}}
+    changes = {"epochs": 5, "first_size": 192, "refinement": second, "images_per_epoch": 2880}
+    card = install(tmp_path / "weights", training=TRAINING | changes)
+    expected = (
+        "5 at 192 × 192 pixels, then 2 more in a second cycle at 0.4 times the rate, at full size (contrast 0.2); "
+        "2,880 images drawn in each"
+    )
+    assert methods_record(card, LayerCount(1, 0, 1)).epochs == expected
+
+
 def test_the_command_prints_the_methods_of_a_shipped_network(capsys) -> None:
     assert main(["methods", "ct_slice"]) == 0
     text = " ".join(capsys.readouterr().out.split())

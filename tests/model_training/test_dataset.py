@@ -52,6 +52,17 @@ def test_batches_have_the_documented_shapes():
         assert targets.masks.min() >= 0 and targets.masks.max() <= 1 + 1e-5
 
 
+def test_batches_of_another_size_show_the_same_images_smaller():
+    still = {"augmentation": STILL}
+    small = BatchSource(toy_recipe(**still), STORE, TABLE, np.arange(len(TABLE)), size=32)
+    for (pictures, targets), (reduced, fewer) in zip(source(**still).epoch(0), small.epoch(0), strict=True):
+        assert torch.equal(targets.findings, fewer.findings)
+        half = torch.nn.functional.interpolate(pictures, scale_factor=0.5, mode="bilinear")
+        torch.testing.assert_close(reduced[..., 1:-1, 1:-1], half[..., 1:-1, 1:-1], atol=1e-4, rtol=0)
+        mean = torch.nn.functional.avg_pool2d(targets.masks, 2)
+        torch.testing.assert_close(fewer.masks, mean, atol=1e-4, rtol=0)
+
+
 def test_strata_get_their_shares():
     strata = [{"dataset": "bleeds", "share": 3, "where": {"hemorrhagic": 1}}, {"dataset": "infarcts", "share": 1}]
     drawn = source(strata=strata, images_per_epoch=40, augmentation={})

@@ -9,7 +9,7 @@ from factories_training import toy_recipe, toy_store, toy_table
 
 from model_training import loop
 from model_training.dataset import BatchSource, apportion
-from model_training.schedule import parameter_groups, steps_per_epoch
+from model_training.schedule import parameter_groups, phases, steps_per_epoch
 from strokeapp.models.backbones import encoder_layers
 from strokeapp.models.slice_network import SliceNetwork
 
@@ -69,3 +69,9 @@ def test_rounding_of_shares_drops_no_batch(parts):
     recipe = toy_recipe(strata=strata, batch=4, images_per_epoch=16)
     source = BatchSource(recipe, toy_store(table), table, np.arange(len(table)))
     assert len(list(source.epoch(0))) == steps_per_epoch(recipe) == 4
+
+
+def test_a_first_size_holds_for_the_main_cycle_alone():
+    recipe = toy_recipe(size=96, first_size=64, epochs=2, refinement={"epochs": 1})
+    assert [(phase.first, phase.last, phase.size) for phase in phases(recipe)] == [(0, 2, 64), (2, 3, 96)]
+    assert [phase.size for phase in phases(toy_recipe(size=96))] == [96]
