@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from queue import SimpleQueue
 
 import numpy as np
@@ -195,8 +196,10 @@ def _dicom_slice(plan: DicomPlan) -> NDArray:
 
 def _nifti(plan: NiftiPlan, tell: Progress) -> NDArray:
     tell(0.0, "Reading the volume")
-    images = (scaled(one, plan.facts, plan.modality) for one in volumes(plan.facts, plan.volumes))
-    return plan.turn.volume(trace_of(images) if plan.trace else next(images))
+    wanted = plan.volumes if plan.trace else plan.volumes[:1]
+    with closing(volumes(plan.facts, wanted)) as stored:
+        images = (scaled(one, plan.facts, plan.modality) for one in stored)
+        return plan.turn.volume(trace_of(images) if plan.trace else next(images))
 
 
 def _nifti_units(plan: NiftiPlan) -> Units:

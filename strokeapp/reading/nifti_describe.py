@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -183,8 +184,9 @@ def _values(facts: NiftiFacts, numbers: Many[int]) -> dict[int, Values]:
     """Look at every voxel of some volumes, ascending, in one pass and block by block to stay small."""
     if facts.color:
         return dict.fromkeys(numbers, Values(0.0, 255.0, 0, binary=False, air=0.0))
-    by_number = groupby(blocks(facts, numbers), key=itemgetter(0))
-    return {number: _values_of((block for _, block in group), facts) for number, group in by_number}
+    with closing(blocks(facts, numbers)) as parts:
+        by_number = groupby(parts, key=itemgetter(0))
+        return {number: _values_of((block for _, block in group), facts) for number, group in by_number}
 
 
 def _values_of(volume: Iterable[NDArray], facts: NiftiFacts) -> Values:
