@@ -36,6 +36,8 @@ THICK = 1.5
 """An axis is the slice axis if its spacing is this many times that of both others."""
 MM_OF_UNIT = {1: ("meters", 1000.0), 2: ("millimeters", 1.0), 3: ("micrometers", 0.001)}
 """Spatial part (3 bits) of xyzt_units: name and millimeters; 0 states none and is taken for millimeters."""
+SECONDS_OF_UNIT = {8: 1.0, 16: 1e-3, 24: 1e-6}
+"""Temporal part (bits 3 to 5) of xyzt_units: seconds; others are no time, or none is stated."""
 Buffer = bytes | NDArray[np.uint8]
 DAMAGED = "The NIfTI file is damaged or cut off. Copy it again from its source."
 
@@ -57,6 +59,7 @@ class NiftiFacts:
         axes: (slice axis, row axis, column axis) of the stored array.
         text: Description and auxiliary text of the header, lower case.
         flags: Noticed in the header.
+        interval_s: Seconds from volume to volume, or None where that is not said.
     """
 
     path: Path
@@ -71,6 +74,7 @@ class NiftiFacts:
     axes: tuple[int, int, int]
     text: str
     flags: tuple[QualityFlag, ...]
+    interval_s: float | None = None
 
     @property
     def color(self) -> bool:
@@ -123,6 +127,7 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
         path=path, label=label, shape=shape, frames=frames, dtype=dtype, offset=_offset(header),
         slope=1.0 if slope is None else float(slope), intercept=0.0 if intercept is None else float(intercept),
         geometry=_geometry(affine, shape, axes), axes=axes, text=_text(header), flags=tuple(flags),
+        interval_s=_interval(header),
     )  # fmt: skip
 
 
@@ -246,6 +251,14 @@ def _shape(header: Nifti1Header, limits: Limits) -> tuple[tuple[int, int, int], 
     if frames > MAX_FRAMES:
         raise LimitError("The NIfTI file claims more volumes than this program lists. Give those to be read alone.")
     return shape, frames
+
+
+def _interval(header: Nifti1Header) -> float | None:
+    """Return the seconds from volume to volume, where time is the one axis beside space and its unit is stated."""
+    unit = SECONDS_OF_UNIT.get(int(header["xyzt_units"]) & 0b111000)
+    interval = float(header["pixdim"][4])
+    known = unit is not None and int(header["dim"][0]) == 4 and math.isfinite(interval) and interval > 0
+    return interval * unit if known and unit is not None else None
 
 
 def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag]]:

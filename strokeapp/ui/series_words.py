@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable
 
 from strokeapp.reading import Inventory, Problem, Ranked, Series
+from strokeapp.reading.time_points import TIMED, one_of
 from strokeapp.types import Modality, Plane, Sequence
 
-TIMED = (Sequence.TIME_SERIES, Sequence.PERFUSION, Sequence.ASL)
-"""Sequences whose images at one position follow each other in time."""
 NO_SCAN = {
     "localizer": "Scout view",
     "dose_report": "Dose report",
@@ -49,16 +48,24 @@ def repeats(series: Series) -> str:
     return f"{series.frames} images at each position"
 
 
-def _which_is_shown(series: Series) -> str:
-    """Say that one image of several is loaded; their mean is told by a flag."""
-    return "" if any(flag.code == "trace_computed" for flag in series.flags) else ", the first shown"
+def time_words(series: Series, time_point: int) -> str:
+    """Name one of the time points of a series and, where it is known, when it was taken."""
+    words = f"{one_of(series.sequence).capitalize()} {time_point + 1} of {series.time_points}"
+    return f"{words}, {series.times_s[time_point]:.1f} s" if series.times_s else words
 
 
-def facts(series: Series) -> str:
-    """Return slices, spacing and plane in a few words."""
+def _which_is_shown(series: Series, time_point: int) -> str:
+    """Say which image of several is loaded; their mean is told by a flag."""
+    if any(flag.code == "trace_computed" for flag in series.flags):
+        return ""
+    return ", the first shown" if time_point == 0 else f", number {time_point + 1} shown"
+
+
+def facts(series: Series, time_point: int = 0) -> str:
+    """Return slices, spacing and plane in a few words; ``time_point`` is the one shown, from 0."""
     parts = [f"{series.slices} slices" if series.slices != 1 else "1 slice"]
     if series.frames > 1:
-        parts.append(f"{repeats(series)}{_which_is_shown(series)}")
+        parts.append(f"{repeats(series)}{_which_is_shown(series, time_point)}")
     if series.spacing_mm is not None:
         z, y, x = series.spacing_mm
         pixel = f"{y:.2g} × {x:.2g}"
