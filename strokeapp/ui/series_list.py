@@ -12,7 +12,7 @@ from strokeapp.ui.pixels import picture
 from strokeapp.ui.plain import plain
 from strokeapp.ui.series_words import facts, grouped, headline, name, patients, why_ranked
 from strokeapp.ui.state import OpenStudy, close_study
-from strokeapp.ui.time_choice import choose_time_point
+from strokeapp.ui.time_choice import choose_time_point, chosen_time_point
 
 THUMBNAIL = 88
 MOST_FILES = 4
@@ -48,7 +48,7 @@ def _show_one(study: OpenStudy, ranked: Ranked, place: int, patient: str) -> Non
             picture(_thumbnail(study, series), key=f"thumb-{series.key}", size=THUMBNAIL, label=headline(series))
         with right:
             st.markdown(f"**{headline(series)}**")
-            st.caption(" · ".join(filter(None, (patient, facts(series, study.time_points.get(series.key, 0))))))
+            st.caption(" · ".join(filter(None, (patient, facts(series, chosen_time_point(study, series))))))
         if name(series) != study.title:
             st.caption(plain(name(series)))
         _show_standing(study, ranked, place)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from strokeapp.reading import Inventory, Problem, Ranked, Series
-from strokeapp.reading.time_points import TIMED, one_of
+from strokeapp.reading.time_points import TIMED
 from strokeapp.types import Modality, Plane, Sequence
 
 NO_SCAN = {
@@ -26,7 +26,7 @@ def headline(series: Series) -> str:
     if series.refusal is not None and series.refusal.code in NO_SCAN:
         return NO_SCAN[series.refusal.code]
     if series.modality is Modality.OTHER:
-        return "Neither CT nor MR"
+        return "Time series" if series.sequence in TIMED else "Neither CT nor MR"
     words = [series.modality.value]
     if series.sequence is not Sequence.UNKNOWN and series.sequence.value != series.modality.value:
         words.append(series.sequence.value)
@@ -49,9 +49,9 @@ def repeats(series: Series) -> str:
 
 
 def time_words(series: Series, time_point: int) -> str:
-    """Name one of the time points of a series and, where it is known, when it was taken."""
-    words = f"{one_of(series.sequence).capitalize()} {time_point + 1} of {series.time_points}"
-    return f"{words}, {series.times_s[time_point]:.1f} s" if series.times_s else words
+    """Say which of the time points of a series one is and, where it is known, when it was taken."""
+    words = f"{time_point + 1} of {series.time_points}"
+    return f"{words}, {series.times_s[time_point]:.1f} s after the first" if series.times_s and time_point else words
 
 
 def _which_is_shown(series: Series, time_point: int) -> str:

@@ -27,6 +27,7 @@ SERIES = Series(
         ({"refusal": Refusal("localizer", "")}, "Scout view"),
         ({"modality": Modality.OTHER, "refusal": Refusal("modality_unknown", "")}, "CT or MR unknown"),
         ({"modality": Modality.OTHER, "refusal": Refusal("modality", "")}, "Neither CT nor MR"),
+        ({"modality": Modality.OTHER, "sequence": Sequence.TIME_SERIES, "frames": 3}, "Time series"),
         ({"refusal": Refusal("missing_rescale", "")}, "CT NCCT"),
     ],
 )
@@ -57,9 +58,8 @@ def test_the_list_says_that_of_several_images_the_first_is_shown() -> None:
 
 def test_a_time_point_is_named_with_its_second_where_that_is_known() -> None:
     timed = replace(SERIES, frames=3, time_points=3, sequence=Sequence.PERFUSION)
-    assert time_words(timed, 1) == "Time point 2 of 3"
-    assert time_words(replace(timed, times_s=(0.0, 1.243, 2.486)), 2) == "Time point 3 of 3, 2.5 s"
-    assert time_words(replace(timed, sequence=Sequence.DWI), 0) == "Image 1 of 3"
+    assert time_words(timed, 1) == "2 of 3"
+    assert time_words(replace(timed, times_s=(0.0, 1.243, 2.486)), 2) == "3 of 3, 2.5 s after the first"
 
 
 def test_patients_of_one_drop_get_letters_and_never_names(tmp_path) -> None:

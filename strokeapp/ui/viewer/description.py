@@ -82,10 +82,11 @@ def _describe_preset(preset: WindowPreset, units: Units) -> dict[str, Any]:
 
 
 def _title(scan: Scan) -> str:
-    kind = scan.modality.value if scan.modality.value != "picture" else "Picture"
+    kind = {"picture": "Picture", "other": ""}.get(scan.modality.value, scan.modality.value)
     sequence = scan.sequence.value if scan.sequence.value != "unknown" else ""
     description = "" if scan.description.casefold() == sequence.casefold() else scan.description
-    return " · ".join(part for part in (kind, sequence, description, _time(scan)) if part)
+    title = " · ".join(part for part in (kind, sequence, description, _time(scan)) if part)
+    return title[:1].upper() + title[1:]
 
 
 def _time(scan: Scan) -> str:
