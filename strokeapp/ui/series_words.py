@@ -49,9 +49,8 @@ def repeats(series: Series) -> str:
 
 
 def time_words(series: Series, time_point: int) -> str:
-    """Say which of the time points of a series one is and, where it is known, when it was taken."""
-    words = f"{time_point + 1} of {series.time_points}"
-    return f"{words}, {series.times_s[time_point]:.1f} s after the first" if series.times_s and time_point else words
+    """Say when one of the time points of a series was taken; empty where nothing tells it."""
+    return f"{series.times_s[time_point]:.1f} s after the first" if series.times_s else ""
 
 
 def _which_is_shown(series: Series, time_point: int) -> str:

@@ -25,7 +25,8 @@ def choose_time_point(study: OpenStudy, series: Series) -> None:
     number = chosen_time_point(study, series)
     st.session_state.setdefault(_key(series), number + 1)
     st.slider(one_of(series.sequence).capitalize(), 1, series.time_points, key=_key(series))
-    st.caption(time_words(series, number))
+    if series.times_s:
+        st.caption(time_words(series, number))
 
 
 def _key(series: Series) -> str:

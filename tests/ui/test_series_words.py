@@ -56,10 +56,10 @@ def test_the_list_says_that_of_several_images_the_first_is_shown() -> None:
     assert "10 time points, number 4 shown" in facts(timed, 3)
 
 
-def test_a_time_point_is_named_with_its_second_where_that_is_known() -> None:
+def test_the_second_of_a_time_point_is_told_where_it_is_known() -> None:
     timed = replace(SERIES, frames=3, time_points=3, sequence=Sequence.PERFUSION)
-    assert time_words(timed, 1) == "2 of 3"
-    assert time_words(replace(timed, times_s=(0.0, 1.243, 2.486)), 2) == "3 of 3, 2.5 s after the first"
+    assert time_words(timed, 1) == ""
+    assert time_words(replace(timed, times_s=(0.0, 1.243, 2.486)), 2) == "2.5 s after the first"
 
 
 def test_patients_of_one_drop_get_letters_and_never_names(tmp_path) -> None:

@@ -85,7 +85,7 @@ def _title(scan: Scan) -> str:
     kind = {"picture": "Picture", "other": ""}.get(scan.modality.value, scan.modality.value)
     sequence = scan.sequence.value if scan.sequence.value != "unknown" else ""
     description = "" if scan.description.casefold() == sequence.casefold() else scan.description
-    title = " · ".join(part for part in (kind, sequence, description, _time(scan)) if part)
+    title = " · ".join(part for part in (kind, sequence, _time(scan), description) if part)
     return title[:1].upper() + title[1:]
 
 
