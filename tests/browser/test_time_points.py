@@ -49,12 +49,11 @@ def page(browser, address: str) -> Iterator:
     opened.close()
 
 
-@pytest.fixture
-def viewer(page, tmp_path: Path) -> Viewer:
-    """Upload the series and give its viewer."""
+def opened(page, folder: Path, *names: str) -> Viewer:
+    """Upload the series under some names and give the viewer of the first."""
     header = {"xyzt_units": 2 | 8, "pixdim": [1, 2, 2, 5, SECONDS, 1, 1, 1]}
-    path = make_nifti(tmp_path / "sub-1_dsc_perfusion.nii", bolus(), RAS, header=header)
-    page.locator("input[type=file]").first.set_input_files([path])
+    paths = [make_nifti(folder / name, bolus(), RAS, header=header) for name in names]
+    page.locator("input[type=file]").first.set_input_files(paths)
     page.locator('.viewer[data-ready="true"][data-time="1"]').wait_for()
     return Viewer(page, Traffic())
 
@@ -85,8 +84,8 @@ def step(viewer: Viewer, key: str, number: int) -> None:
     viewer.settle()
 
 
-def test_time_is_stepped_through_and_the_view_stays(viewer: Viewer, screenshots: Path) -> None:
-    page, sidebar = viewer.page, viewer.page.get_by_test_id("stSidebar")
+def test_time_is_stepped_through_and_the_view_stays(page, tmp_path: Path, screenshots: Path) -> None:
+    viewer, sidebar = opened(page, tmp_path, "sub-1_dsc_perfusion.nii"), page.get_by_test_id("stSidebar")
     assert "12 time points, the first shown" in sidebar.inner_text()
     assert page.get_by_role("button", name="Read this scan").count() == 0
     page.get_by_text("No reading: abstained").wait_for()
@@ -109,3 +108,19 @@ def test_time_is_stepped_through_and_the_view_stays(viewer: Viewer, screenshots:
     assert mean_in_ellipse(viewer) == pytest.approx(first, abs=0.1)
     assert page.get_by_role("button", name="Read this scan").count() == 0
     assert not page.get_by_role("alert").count()
+
+
+def test_two_time_series_beside_each_other_have_a_time_each(page, tmp_path: Path, screenshots: Path) -> None:
+    viewer = opened(page, tmp_path, "sub-1_dsc.nii", "sub-2_dsc.nii")
+    page.get_by_test_id("stSelectbox").locator("input").click()
+    page.get_by_role("option", name="MR perfusion").first.click()
+    page.locator('.viewer[data-layout="compare"][data-time="1 1"]').wait_for()
+    viewer.root.get_by_role("button", name="Linked").click()
+    for slider, times in ((1, "1 2"), (0, "2 2")):
+        page.get_by_role("slider", name="Time point").nth(slider).press("ArrowRight")
+        page.locator(f'.viewer[data-time="{times}"]').wait_for()
+        assert viewer.attribute("layout") == "compare"
+        assert viewer.root.get_by_role("button", name="Not linked").count() == 1
+    titles = [viewer.panel(name).locator(".title").inner_text() for name in ("axial", "second")]
+    assert all("time point 2 of 12" in title for title in titles)
+    page.screenshot(path=screenshots / "time_points_compared.png")
