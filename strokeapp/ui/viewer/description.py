@@ -26,6 +26,7 @@ def describe_scan(scan: Scan, presets: Sequence[WindowPreset]) -> dict[str, Any]
         "edges": dict(edge_letters(geometry)) if geometry is not None and scan.oriented else None,
         "geometry": None if geometry is None else describe_geometry(geometry),
         "time": None if scan.time_point is None else scan.time_point + 1,
+        "timeWords": _time(scan),
         "synthetic": scan.synthetic,
         "notes": [flag.message for flag in scan.flags if flag.severity is not Severity.INFO],
         "presets": [_describe_preset(preset, scan.units) for preset in presets],
@@ -85,10 +86,14 @@ def _title(scan: Scan) -> str:
     kind = {"picture": "Picture", "other": ""}.get(scan.modality.value, scan.modality.value)
     sequence = scan.sequence.value if scan.sequence.value != "unknown" else ""
     description = "" if scan.description.casefold() == sequence.casefold() else scan.description
-    title = " · ".join(part for part in (kind, sequence, _time(scan), description) if part)
+    title = " · ".join(part for part in (kind, sequence, description) if part)
     return title[:1].upper() + title[1:]
 
 
 def _time(scan: Scan) -> str:
-    """Say which of several images at each position is shown; it goes onto saved pictures, too."""
-    return "" if scan.time_point is None else f"{one_of(scan.sequence)} {scan.time_point + 1} of {scan.frames}"
+    """Say which of several images at each position is shown; it has a line of its own, which nothing cuts short."""
+    return (
+        ""
+        if scan.time_point is None
+        else f"{one_of(scan.sequence).capitalize()} {scan.time_point + 1} of {scan.frames}"
+    )
