@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,4 @@ def test_no_network_reads_a_chosen_time_point(head_ct_at_a_time):
 @pytest.fixture
 def head_ct_at_a_time(tmp_path):
     """Return a scan that any network would read, were it not one of several at its place."""
-    from dataclasses import replace
-
     return replace(load(only(make_ct_series(tmp_path / "in", n=4)[0].parent, folder=tmp_path)), time_point=0, frames=3)
