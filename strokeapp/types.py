@@ -175,6 +175,7 @@ class Scan:
         flags: What was noticed while reading.
         frames: Number of time points, b-values or echoes in the source; voxels hold the first or the stated one.
         synthetic: Made by a generator, not by a scanner.
+        time_point: The one of ``frames`` that voxels hold, from 0; None where there was no choice.
     """
 
     voxels: NDArray
@@ -187,6 +188,7 @@ class Scan:
     flags: tuple[QualityFlag, ...] = ()
     frames: int = 1
     synthetic: bool = False
+    time_point: int | None = None
 
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:

@@ -78,6 +78,8 @@ def read_scan(
     card = network_for(scan, folder)
     if isinstance(card, Abstention):
         return card
+    if scan.time_point is not None:
+        return Abstention("time_series", "This is one of several images of the same slices; no network reads those.")
     network, checked = reading_network(card), time.perf_counter()
     prepared = scan_input(
         scan, card.modality, size=card.size, margin=card.margin, progress=lambda p: report(0.3 * p, "Preparing slices")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,7 +13,9 @@ from pathlib import Path, PurePosixPath
 from strokeapp.errors import ArchiveError, CorruptFileError, EmptyInputError, LimitError, UnsupportedFileError
 from strokeapp.reading.archive import Budget, unpack
 from strokeapp.reading.companions import Companion, by_name, by_suffix
+from strokeapp.reading.decoder_process import SHARED
 from strokeapp.reading.inventory import Problem
+from strokeapp.reading.packed import MAGIC
 
 HEAD_BYTES = 600
 B_TABLE = ".bval"
@@ -199,7 +199,7 @@ def _by_content(head: bytes, path: Path) -> Kind | None:
         return Kind.PICTURE
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return Kind.ZIP
-    if head[:2] == b"\x1f\x8b":
+    if head[:2] == MAGIC:
         head = _inflated_head(path)
     return Kind.NIFTI if _is_nifti(head) else None
 
@@ -210,11 +210,10 @@ def _is_nifti(head: bytes) -> bool:
 
 def _inflated_head(path: Path) -> bytes:
     try:
-        with gzip.open(path) as file:
-            return file.read(HEAD_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
+        return SHARED.packed_head(path, HEAD_BYTES)
+    except CorruptFileError as error:
         raise CorruptFileError(
-            "The compressed file is damaged or cut off. Copy it again from its source.", detail=str(error)
+            "The compressed file is damaged or cut off. Copy it again from its source.", detail=error.detail
         ) from error
 
 
@@ -236,7 +235,7 @@ def _not_an_image(head: bytes, name: str) -> Companion:
     for magic, packer in PACKED.items():
         if head.startswith(magic):
             raise UnsupportedFileError(f"{packer} archives are not opened. Unpack it first and give the files inside.")
-    if head[:2] == b"\x1f\x8b":
+    if head[:2] == MAGIC:
         raise UnsupportedFileError("The gzip file holds no NIfTI image. Unpack it first and give the files inside.")
     if head[344:348] == b"ni1\x00" or suffix == ".img":
         raise UnsupportedFileError("A NIfTI pair (.hdr and .img) is not read. Save it as one .nii or .nii.gz file.")

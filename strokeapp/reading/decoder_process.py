@@ -1,8 +1,8 @@
-"""Decode compressed frames and pictures in processes of their own.
+"""Have everything that needs a decoder decoded in processes of their own.
 
 Decoders for JPEG and its kin are C and C++; on damaged data one of them ends the whole process (an uncaught
 C++ exception, measured with GDCM 3.2), which would end every session of the application. Here it ends a helper,
-the file gets an error, and the next frame a new helper. Requests are JSON lines, answers a JSON line and raw bytes.
+the file gets an error, and the next frame a new helper. The other side is ``decoder_helper``.
 """
 
 from __future__ import annotations
@@ -11,31 +11,27 @@ import fcntl
 import json
 import os
 import queue
-import resource
 import select
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from strokeapp.errors import CorruptFileError
-from strokeapp.reading.dicom_decode import Decoder
+from strokeapp.errors import CorruptFileError, LimitError
+from strokeapp.reading.dicom_deflated import PixelElement
 from strokeapp.reading.dicom_encapsulated import EncapsulatedPixels
-from strokeapp.reading.dicom_headers import PARSE_ERRORS
-from strokeapp.reading.picture_decode import PICTURE_ERRORS
-from strokeapp.reading.picture_decode import decode as decode_picture
+from strokeapp.reading.packed import Spans
 
 TIMEOUT_SECONDS = 60.0
-"""Longest time for one frame; a decoder that takes longer is ended."""
+"""Longest time for one frame, header or morsel of a packed file; a decoder that takes longer is ended."""
 MEMORY_BYTES = 6 * 2**30
 """Address space of a helper; a frame that needs more is refused, not the memory of the machine spent."""
 PIPE_BYTES = 2**20
@@ -46,6 +42,7 @@ time of a helper; other systems do not know them)."""
 HELPERS = 2
 MOST_ANSWER_BYTES = 2**16
 """A longer first line is no answer of a helper."""
+UNDECODABLE = "The image cannot be decoded."
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -57,7 +54,7 @@ class DecoderProcess:
     """Own one helper process; start it when needed and again after it died. Safe to share between threads.
 
     Args:
-        timeout: Seconds for one frame.
+        timeout: Seconds for one answer.
         memory: Bytes of address space.
     """
 
@@ -81,9 +78,9 @@ class DecoderProcess:
         Raises:
             CorruptFileError: The decoder refused the data, died of them or took too long.
         """
-        request = {"path": str(path), "index": index, "pixels": None if pixels is None else asdict(pixels)}
+        where = None if pixels is None else asdict(pixels)
         try:
-            return self._answer(request, reuse)
+            return self._answer(reuse, kind="frame", path=str(path), index=index, pixels=where)[0]
         except HelperEndedError:
             if pixels is None:
                 raise
@@ -91,18 +88,72 @@ class DecoderProcess:
 
     def picture(self, path: Path, max_pixels: int) -> NDArray:
         """Return a picture as shown; see ``picture_decode.decode``; errors as of ``decode``."""
-        return self._answer({"path": str(path), "max_pixels": max_pixels})
+        return self._answer(kind="picture", path=str(path), max_pixels=max_pixels)[0]
 
-    def _answer(self, request: dict[str, object], reuse: NDArray | None = None) -> NDArray:
+    def deflated_header(self, path: Path, max_bytes: int) -> tuple[bytes, PixelElement | None]:
+        """Return the header of a deflated DICOM file and how its pixels are written; see ``dicom_deflated.parted``.
+
+        Raises:
+            LimitError: It inflates to more than ``max_bytes``, or than is believable.
+            CorruptFileError: As of ``decode``.
+        """
+        header, told = self._answer(kind="deflated", path=str(path), max_bytes=max_bytes)
+        return header.tobytes(), None if told["pixels"] is None else PixelElement(**told["pixels"])
+
+    def packed_head(self, path: Path, count: int) -> bytes:
+        """Return the first bytes of what a gzip file holds; see ``packed.head``; errors as of ``decode``."""
+        return self._answer(kind="head", path=str(path), count=count)[0].tobytes()
+
+    def packed_spans(self, path: Path, spans: Spans) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pieces of spans of what a gzip file holds; the helper is engaged until the last or ``close``.
+
+        Raises:
+            CorruptFileError: As of ``decode``; with the code ``truncated`` where the file ends before the spans do.
+        """
+        sizes, left = spans.sizes(), len(spans.starts) * -(-spans.length // spans.step)
+        with self._guarded():
+            try:
+                answers = self._asked({"kind": "spans", "path": str(path), **asdict(spans)})
+                for size in sizes:
+                    piece = self._piece(answers, size)
+                    left -= 1
+                    yield piece
+            except GeneratorExit:
+                if left:
+                    self._stop()  # what it has sent already would be taken for the next answer
+                raise
+
+    def _piece(self, answers: _Answers, size: int) -> NDArray[np.uint8]:
+        piece, done = np.empty(size, np.uint8), 0
+        while done < size:
+            answers.until(time.monotonic() + self._timeout)
+            count = _checked(answers)["shape"][0]
+            answers.fill(memoryview(piece)[done : done + count])
+            done += count
+        return piece
+
+    def _answer(self, reuse: NDArray | None = None, **request: object) -> tuple[NDArray, dict[str, Any]]:
+        with self._guarded():
+            answers = self._asked(request)
+            told = _checked(answers)
+            shape, dtype = tuple(told["shape"]), np.dtype(told["dtype"])
+            agrees = reuse is not None and reuse.shape == shape and reuse.dtype == dtype and reuse.flags.c_contiguous
+            image = reuse if reuse is not None and agrees else np.empty(shape, dtype)
+            answers.fill(memoryview(image.reshape(-1)).cast("B"))
+            return image, told
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Hold the helper; end it where its answer is late or none."""
         with self._lock:
             try:
-                return self._ask(request, reuse)
+                yield
             except TimeoutError as error:
                 self._stop()
-                raise CorruptFileError("The image cannot be decoded.", detail="the decoder took too long") from error
+                raise CorruptFileError(UNDECODABLE, detail="the decoder took too long") from error
             except (OSError, EOFError, ValueError) as error:
                 self._stop()
-                raise HelperEndedError("The image cannot be decoded.", detail="the decoder ended") from error
+                raise HelperEndedError(UNDECODABLE, detail="the decoder ended") from error
 
     def start(self) -> None:
         """Start the helper process without waiting for it."""
@@ -119,7 +170,7 @@ class DecoderProcess:
             search = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, sys.path)])
             environment = {**os.environ, **KEEP_MEMORY, "PYTHONPATH": search}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "strokeapp.reading.decoder_process", str(self._memory)], bufsize=0,
+                [sys.executable, "-m", "strokeapp.reading.decoder_helper", str(self._memory)], bufsize=0,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
             )  # fmt: skip
             if self._process.stdout is not None:
@@ -132,29 +183,40 @@ class DecoderProcess:
             self._process.communicate()
             self._process = None
 
-    def _ask(self, request: dict[str, object], reuse: NDArray | None) -> NDArray:
+    def _asked(self, request: dict[str, object]) -> _Answers:
+        """Send a request; return where its answer comes."""
         process = self._running()
         if process.stdin is None or process.stdout is None:
             raise EOFError
         process.stdin.write(json.dumps(request).encode() + b"\n")
-        answers = _Answers(process.stdout.fileno(), time.monotonic() + self._timeout)
-        answer = json.loads(answers.line())
-        if "error" in answer:
-            raise CorruptFileError("The image cannot be decoded.", detail=answer["error"])
-        shape, dtype = tuple(answer["shape"]), np.dtype(answer["dtype"])
-        agrees = reuse is not None and reuse.shape == shape and reuse.dtype == dtype and reuse.flags.c_contiguous
-        image = reuse if reuse is not None and agrees else np.empty(shape, dtype)
-        answers.fill(memoryview(image.reshape(-1)).cast("B"))
-        return image
+        return _Answers(process.stdout.fileno(), time.monotonic() + self._timeout)
+
+
+def _checked(answers: _Answers) -> dict[str, Any]:
+    """Return the line before the bytes of an answer.
+
+    Raises:
+        LimitError, CorruptFileError: It says why there are none.
+    """
+    told: dict[str, Any] = json.loads(answers.line())
+    if told.get("code") == LimitError.default_code:
+        raise LimitError(told["error"])
+    if "error" in told:
+        raise CorruptFileError(UNDECODABLE, detail=told["error"], code=told.get("code"))
+    return told
 
 
 class _Answers:
-    """Read one answer from a pipe before a moment passes."""
+    """Read answers from a pipe before a moment passes."""
 
     def __init__(self, file: int, until: float) -> None:
         self._file, self._until, self._rest = file, until, b""
         self._poll = select.poll()
         self._poll.register(file, select.POLLIN)
+
+    def until(self, moment: float) -> None:
+        """Wait no longer than to a moment of ``time.monotonic``."""
+        self._until = moment
 
     def _wait(self) -> None:
         if not self._poll.poll(max(0.0, self._until - time.monotonic()) * 1000):
@@ -173,10 +235,8 @@ class _Answers:
 
     def fill(self, target: memoryview) -> None:
         """Read as many bytes as the target holds."""
-        done = len(self._rest)
-        if done > len(target):
-            raise EOFError
-        target[:done] = self._rest
+        done = min(len(self._rest), len(target))
+        target[:done], self._rest = self._rest[:done], self._rest[done:]
         while done < len(target):
             self._wait()
             more = os.readv(self._file, [target[done:]])
@@ -190,10 +250,12 @@ class DecoderPool:
 
     Args:
         size: Number of helpers; they start when so many threads decode at once.
+        timeout: Seconds for one answer.
+        memory: Bytes of address space of each.
     """
 
-    def __init__(self, size: int = HELPERS) -> None:
-        self._helpers = [DecoderProcess() for _ in range(size)]
+    def __init__(self, size: int = HELPERS, *, timeout: float = TIMEOUT_SECONDS, memory: int = MEMORY_BYTES) -> None:
+        self._helpers = [DecoderProcess(timeout=timeout, memory=memory) for _ in range(size)]
         self._free: queue.LifoQueue[DecoderProcess] = queue.LifoQueue()
         for helper in self._helpers:
             self._free.put(helper)
@@ -214,6 +276,24 @@ class DecoderPool:
         """Return a picture as shown; arguments and errors as of ``DecoderProcess.picture``."""
         with self._helper() as helper:
             return helper.picture(path, max_pixels)
+
+    def deflated_header(self, path: Path, max_bytes: int) -> tuple[bytes, PixelElement | None]:
+        """Return the header of a deflated DICOM file; arguments and errors as of ``DecoderProcess.deflated_header``."""
+        with self._helper() as helper:
+            return helper.deflated_header(path, max_bytes)
+
+    def packed_head(self, path: Path, count: int) -> bytes:
+        """Return the first bytes of what a gzip file holds; arguments and errors as of ``DecoderProcess``."""
+        with self._helper() as helper:
+            return helper.packed_head(path, count)
+
+    def packed_spans(self, path: Path, spans: Spans) -> Iterator[NDArray[np.uint8]]:
+        """Yield pieces of what a gzip file holds, as ``DecoderProcess`` does.
+
+        The helper serves nobody else until the last piece is taken or the generator closed: take all, or close it.
+        """
+        with self._helper() as helper, closing(helper.packed_spans(path, spans)) as pieces:
+            yield from pieces
 
     @contextmanager
     def _helper(self) -> Iterator[DecoderProcess]:
@@ -238,56 +318,5 @@ def _widen(pipe: int) -> None:
             return
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until their pipe is closed."""
-    decoder = Decoder()
-    for line in requests:
-        request = json.loads(line)
-        try:
-            image = np.ascontiguousarray(_decoded(decoder, **request))
-        except (*PARSE_ERRORS, *PICTURE_ERRORS, RuntimeError, Image.DecompressionBombError) as error:
-            answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
-        else:
-            head = {"dtype": image.dtype.str, "shape": image.shape}
-            answers.write(json.dumps(head).encode() + b"\n")
-            answers.write(memoryview(image.reshape(-1)).cast("B"))
-        answers.flush()
-
-
-def _decoded(
-    decoder: Decoder,
-    *,
-    path: str,
-    index: int = 0,
-    pixels: dict[str, object] | None = None,
-    max_pixels: int | None = None,
-) -> NDArray:
-    """Answer one request; with ``max_pixels`` it is about a picture."""
-    if max_pixels is not None:
-        return decode_picture(Path(path), max_pixels)
-    if pixels is not None:
-        try:
-            return EncapsulatedPixels(**pixels).decode(Path(path), index)  # type: ignore[arg-type]
-        except (*PARSE_ERRORS, RuntimeError):
-            pass  # the long way decides, and names the reason
-    return decoder.decode(Path(path), index)
-
-
-def main() -> None:
-    """Serve over standard input and output; decoders that print must not write into the answers.
-
-    The one argument is the address space in bytes; a smaller limit that is in force already stays.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    memory = int(sys.argv[1]) if hard == resource.RLIM_INFINITY else min(int(sys.argv[1]), hard)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(sys.stdin.buffer, answers)
-
-
 SHARED = DecoderPool()
 """Helpers for the whole application; they start when they are first needed and end with the application."""
-
-if __name__ == "__main__":
-    main()

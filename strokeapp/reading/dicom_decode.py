@@ -5,12 +5,16 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from strokeapp.reading.dicom_headers import open_dataset
+from strokeapp.reading.dicom_deflated import deflated_from, whole_dataset
+
+MOST_BYTES = 2**31
+"""Of a deflated data set; the header, which is read before, has an own bound."""
 
 
 class Decoder:
@@ -47,11 +51,16 @@ class Decoder:
         key = (path, status.st_mtime_ns, status.st_size)
         if self._key != key:
             self._key = None
-            self._dataset = open_dataset(path, defer=False)
+            self._dataset = _dataset(path)
             if "TransferSyntaxUID" not in self._dataset.file_meta:
                 self._dataset.file_meta.TransferSyntaxUID = _syntax(self._dataset)
             self._key = key
         return self._dataset
+
+
+def _dataset(path: Path) -> Dataset:
+    begin = deflated_from(path)
+    return pydicom.dcmread(path, force=True) if begin is None else whole_dataset(path, begin, MOST_BYTES)
 
 
 def _syntax(dataset: Dataset) -> str:

@@ -25,6 +25,7 @@ from strokeapp.reading.geometry import Turn, canonical, distance_flags, quality_
 from strokeapp.reading.inventory import Refusal, Series, short_key
 from strokeapp.reading.limits import Limits
 from strokeapp.reading.sequence import is_localizer_name, recognize
+from strokeapp.reading.time_points import seconds_of, shown_flag
 from strokeapp.types import Geometry, Modality, Plane, QualityFlag, Sequence, Severity
 
 UNTURNED = Turn(transpose=False, flip_rows=False, flip_columns=False, reverse=False)
@@ -139,9 +140,14 @@ def _described(stack: Stack, limits: Limits) -> Series:
         spacing_mm=None if geometry is None else geometry.spacing_mm, plane=plane, synthetic=file.synthetic,
         viewable=viewable, refusal=refusal, flags=tuple(flags), rows=rows, columns=columns, kernel=file.kernel,
         b_value=stack.shots[0].frame.b_value, derived="DERIVED" in file.image_type[:1],
-        patient=file.patient,
+        patient=file.patient, time_points=1 if trace else stack.time_points, times_s=_times(stack, trace),
         _plan=DicomPlan(stack, turn, geometry, measure, trace),
     )  # fmt: skip
+
+
+def _times(stack: Stack, trace: bool) -> tuple[float, ...]:
+    """Return when the middle slice of each time point was taken."""
+    return () if trace or stack.time_points == 1 else seconds_of(stack.places[len(stack.places) // 2])
 
 
 def _source(files: list[FileFacts]) -> str:
@@ -159,10 +165,12 @@ def _sequence(stack: Stack, modality: Modality) -> Sequence:
     file, frame = stack.first, stack.shots[0].frame
     kinds = " ".join(file.image_type[2:]), " ".join(frame.frame_type.split("|")[0].split("\\")[2:])
     sequence = recognize(modality, *kinds, file.description, file.protocol, file.sequence_name, b_value=frame.b_value)
+    keeps = (Sequence.DWI, Sequence.B0, Sequence.ASL, Sequence.PERFUSION, Sequence.ADC)
+    if stack.frames > 1 and sequence not in keeps:
+        return Sequence.TIME_SERIES
     if modality is Modality.CT and sequence is Sequence.NCCT and (file.contrast or other_quantity(stack, modality)):
         return Sequence.UNKNOWN
-    keeps = (Sequence.DWI, Sequence.B0, Sequence.ASL, Sequence.PERFUSION, Sequence.ADC)
-    return Sequence.TIME_SERIES if stack.frames > 1 and sequence not in keeps else sequence
+    return sequence
 
 
 def _why_not(
@@ -198,7 +206,7 @@ def _why_not(
 def _is_directional(stack: Stack, sequence: Sequence) -> bool:
     """Tell whether each position holds the same number of images of one known, nonzero diffusion weighting."""
     known = sequence is Sequence.DWI and stack.shots[0].frame.b_value is not None
-    return known and stack.frames > 1 and len({len(place) for place in stack.places}) == 1
+    return known and stack.time_points > 1
 
 
 def _is_localizer(file: FileFacts, kinds: set[str], geometry: Geometry | None) -> bool:
@@ -241,5 +249,5 @@ def _tag_flags(stack: Stack, modality: Modality, measure: Measure, peek: Peek, t
     if trace:
         warn("trace_computed", f"The mean of {stack.frames} diffusion images at each position is shown.", Severity.INFO)
     elif stack.frames > 1:
-        warn("several_frames", f"{stack.frames} images at each position; the first is shown.", Severity.INFO)
+        found.append(shown_flag("several_frames", stack.frames))
     return found

@@ -28,7 +28,6 @@ class FileFacts:
         high_bit: Most significant bit of a value, or None where it is not said.
         padding: Raw pixel padding value, or None.
         has_pixels: Whether pixel data are in the file.
-        compressed: Whether a decoder is needed.
         native: Where the pixels lie if they can be read as they are, or None.
         encapsulated: Where compressed pixels lie if that is known, or None.
         frame_of_reference: FrameOfReferenceUID, empty where it is not said.
@@ -64,7 +63,6 @@ class FileFacts:
     body_part: str
     synthetic: bool
     has_pixels: bool
-    compressed: bool
     frames: tuple[FrameFacts, ...] = field(default=(), repr=False)
     native: NativePixels | None = None
     encapsulated: EncapsulatedPixels | None = None

@@ -25,20 +25,19 @@ from pydicom.uid import (
 )
 
 from strokeapp.errors import CorruptFileError, LimitError, StrokeAppError
+from strokeapp.reading.decoder_process import SHARED
+from strokeapp.reading.dicom_deflated import deflated_from, with_stand_in
 from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
 from strokeapp.reading.dicom_native import NativePixels
 from strokeapp.types import Modality
 
 DEFER_BYTES = 64 * 1024
-SEARCHED_BYTES = 128 * 1024
-"""A file up to this size that names the deflated transfer syntax nowhere is not deflated."""
 MAX_FRAMES = 50_000
 UNDEFINED_LENGTH = 0xFFFFFFFF
-DEFLATE_RATIO, DEFLATE_RATIO_FROM = 200, 64 * 2**20
-"""Inflated bytes per deflated byte that are believed, looked at beyond so many inflated bytes."""
 UNCOMPRESSED = {
     DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
 }  # fmt: skip
+DAMAGED = "The DICOM file is damaged. Export it again."
 PHANTOM = "strokeapp phantom"
 # What pydicom raises on damaged data sets; anything else is a fault of this program and must surface.
 PARSE_ERRORS = (
@@ -64,13 +63,11 @@ def read_header(path: Path, label: str, *, max_bytes: int = 2**31) -> FileFacts:
         with warnings.catch_warnings():
             # Warnings quote values, and values may be names.
             warnings.simplefilter("ignore")
-            return facts_of(open_dataset(path, max_bytes=max_bytes), path, label)
+            return facts_of(_header_of(path, max_bytes), path, label)
     except StrokeAppError:
         raise
     except PARSE_ERRORS as error:
-        raise CorruptFileError(
-            "The DICOM file is damaged. Export it again.", detail=f"{type(error).__name__}: {error}"
-        ) from error
+        raise CorruptFileError(DAMAGED, detail=f"{type(error).__name__}: {error}") from error
 
 
 def facts_of(dataset: Dataset, path: Path, label: str, frames: tuple[FrameFacts, ...] | None = None) -> FileFacts:
@@ -99,34 +96,14 @@ def facts_of(dataset: Dataset, path: Path, label: str, frames: tuple[FrameFacts,
     return _facts(dataset, path, label, frames, has_pixels=has_pixels, native=native)
 
 
-def open_dataset(path: Path, *, defer: bool = True, max_bytes: int = 2**31) -> Dataset:
-    """Parse a DICOM file; with ``defer``, values above 64 KiB stay on disk until they are asked for.
-
-    Raises:
-        LimitError: A deflated data set is larger than ``max_bytes``.
-    """
-    _check_deflated(path, max_bytes)
-    return pydicom.dcmread(path, force=True, defer_size=DEFER_BYTES if defer else None)
-
-
-def _check_deflated(path: Path, max_bytes: int) -> None:
-    """Inflate a deflated data set in bounded chunks once, because pydicom inflates it in one go."""
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
-            return
-        small = path.stat().st_size <= SEARCHED_BYTES
-        if small and DeflatedExplicitVRLittleEndian.encode() not in file.read():
-            return
-        file.seek(132)
-        meta = pydicom.filereader._read_file_meta_info(file)
-        if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-            return
-        inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        while not inflater.eof and (chunk := inflater.unconsumed_tail or file.read(65536)):
-            total += len(inflater.decompress(chunk, 2**20))
-            bomb = total > DEFLATE_RATIO_FROM and total > DEFLATE_RATIO * path.stat().st_size
-            if bomb or total > max_bytes:
-                raise LimitError("The DICOM file inflates to far more than it should. It was not opened.")
+def _header_of(path: Path, max_bytes: int) -> Dataset:
+    """Parse a file whose large values stay where they are: on disk, or in the helper that inflates them."""
+    if deflated_from(path) is None:
+        return pydicom.dcmread(path, force=True, defer_size=DEFER_BYTES)
+    try:
+        return with_stand_in(*SHARED.deflated_header(path, max_bytes))
+    except CorruptFileError as error:
+        raise CorruptFileError(DAMAGED, detail=error.detail) from error
 
 
 def _check_frames(dataset: Dataset) -> None:
@@ -233,7 +210,6 @@ def _facts(
         body_part=text("BodyPartExamined").upper(),
         synthetic=PHANTOM in f"{text('Manufacturer')} {text('ManufacturerModelName')}".lower(),
         has_pixels=has_pixels,
-        compressed=_compressed(dataset),
         frames=frames,
         native=native,
         high_bit=None if high_bit is None else int(high_bit),

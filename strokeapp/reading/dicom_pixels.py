@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from strokeapp.errors import CorruptFileError
 from strokeapp.reading.decoder_process import SHARED
-from strokeapp.reading.dicom_decode import Decoder
 from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
 from strokeapp.reading.dicom_headers import PARSE_ERRORS
 from strokeapp.types import Units
@@ -48,10 +47,9 @@ class Measure(Enum):
 
 
 class FrameReader:
-    """Decode frames: compressed ones in a helper process, the others here."""
+    """Read frames: plain ones as they lie in their file, all others through a helper process that decodes them."""
 
     def __init__(self) -> None:
-        self._here = Decoder()
         self._mosaic: tuple[Path, int, NDArray] | None = None
         self._scratch: NDArray = np.empty((0, 0), np.uint16)
         self._keeps = False
@@ -82,9 +80,7 @@ class FrameReader:
     def _whole(self, file: FileFacts, index: int) -> NDArray:
         if file.native is not None:
             return file.native.frame(file.path, index)
-        if file.compressed:
-            return SHARED.decode(file.path, index, file.encapsulated)
-        return self._here.decode(file.path, index)
+        return SHARED.decode(file.path, index, file.encapsulated)
 
     def __enter__(self) -> Self:
         """Keep files of several frames open from one frame to the next; they are closed at the end."""

@@ -67,6 +67,15 @@ class Stack:
         return list({id(shot.file): shot.file for shot in self.images}.values())
 
     @property
+    def time_points(self) -> int:
+        """Return how many images every position has; 1 where the numbers differ, as one is missing somewhere."""
+        return self.frames if len({len(place) for place in self.places}) == 1 else 1
+
+    def at_time(self, number: int) -> Stack:
+        """Return the stack of one of its time points, from 0."""
+        return replace(self, shots=tuple(place[number] for place in self.places))
+
+    @property
     def rescaled(self) -> bool:
         """Tell whether every image states how its values are scaled."""
         return all(shot.frame.rescaled for shot in self.images)

@@ -55,6 +55,8 @@ class Series:
         description: Series description; empty where the source has none.
         slices: Slices of one time point.
         frames: Time points, directions or echoes at one position.
+        time_points: Those of them that ``load`` gives one by one; 1 where there is no choice.
+        times_s: Seconds of each time point after the first; empty where nothing tells them.
         spacing_mm: (z, y, x), z measured between slice planes (nan for one slice); None without geometry.
         plane: Acquired plane.
         synthetic: Made by a generator, not by a scanner.
@@ -88,6 +90,8 @@ class Series:
     b_value: float | None = None
     derived: bool = False
     patient: str = ""
+    time_points: int = 1
+    times_s: tuple[float, ...] = ()
     _plan: Any = field(default=None, repr=False, compare=False)
 
 

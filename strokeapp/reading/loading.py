@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from queue import SimpleQueue
 
 import numpy as np
@@ -23,6 +25,7 @@ from strokeapp.reading.inventory import Series
 from strokeapp.reading.nifti import one_slice, volumes
 from strokeapp.reading.nifti_describe import NiftiPlan, scaled
 from strokeapp.reading.pictures import PicturePlan, decode, gray
+from strokeapp.reading.time_points import flags_at
 from strokeapp.types import Geometry, Modality, QualityFlag, Scan, Units
 
 Progress = Callable[[float, str], None]
@@ -32,22 +35,23 @@ SLICES_FOR_HELPERS = 32
 """Compressed slices from which a second helper is worth its start."""
 
 
-def load(series: Series, *, progress: Progress | None = None) -> Scan:
+def load(series: Series, *, time_point: int = 0, progress: Progress | None = None) -> Scan:
     """Read a series into memory.
 
     Args:
         series: From ``open_inputs``; its files must still be there.
+        time_point: From 0; below ``series.time_points``. No other one is in memory.
         progress: Called with a fraction and a sentence.
 
     Raises:
-        UnsuitableSeriesError: The series is not viewable.
+        UnsuitableSeriesError: The series is not viewable, or has no such time point.
         CorruptFileError: Pixels cannot be decoded; the message names the file. A DICOM series does without a few of
             its slices: the scan has fewer than the series says, and a flag that names their files.
     """
     _check_viewable(series)
-    flags = series.flags
+    flags = flags_at(series.flags, series.time_points, time_point) if series.time_points > 1 else series.flags
     tell = progress or (lambda fraction, text: None)
-    plan = series._plan
+    plan = _plan_at(series, time_point)
     if isinstance(plan, DicomPlan):
         (voxels, geometry, flags), units = _dicom(plan, flags, tell), plan.measure.units
     elif isinstance(plan, NiftiPlan):
@@ -62,8 +66,22 @@ def load(series: Series, *, progress: Progress | None = None) -> Scan:
     return Scan(
         voxels=voxels, geometry=geometry, modality=series.modality, sequence=series.sequence, units=units,
         plane=series.plane, description=series.description, flags=flags, frames=series.frames,
-        synthetic=series.synthetic,
+        synthetic=series.synthetic, time_point=time_point if series.time_points > 1 else None,
     )  # fmt: skip
+
+
+def _plan_at(series: Series, time_point: int) -> DicomPlan | NiftiPlan | PicturePlan:
+    """Return what loading one time point needs."""
+    plan = series._plan
+    if not 0 <= time_point < series.time_points:
+        raise UnsuitableSeriesError(
+            f"This series has no time point {time_point + 1}: it holds {series.time_points}.", code="no_time_point"
+        )
+    if series.time_points == 1:
+        return plan
+    if isinstance(plan, DicomPlan):
+        return replace(plan, stack=plan.stack.at_time(time_point))
+    return replace(plan, volumes=(plan.volumes[time_point],))
 
 
 def thumbnail(series: Series, *, size: int = 96) -> NDArray[np.uint8]:
@@ -195,8 +213,10 @@ def _dicom_slice(plan: DicomPlan) -> NDArray:
 
 def _nifti(plan: NiftiPlan, tell: Progress) -> NDArray:
     tell(0.0, "Reading the volume")
-    images = (scaled(one, plan.facts, plan.modality) for one in volumes(plan.facts, plan.volumes))
-    return plan.turn.volume(trace_of(images) if plan.trace else next(images))
+    wanted = plan.volumes if plan.trace else plan.volumes[:1]
+    with closing(volumes(plan.facts, wanted)) as stored:
+        images = (scaled(one, plan.facts, plan.modality) for one in stored)
+        return plan.turn.volume(trace_of(images) if plan.trace else next(images))
 
 
 def _nifti_units(plan: NiftiPlan) -> Units:

@@ -1,16 +1,16 @@
-"""Read NIfTI-1 and NIfTI-2 files, compressed or not, decompressing no more than the volumes asked for need."""
+"""Read NIfTI-1 and NIfTI-2 files, compressed or not, decompressing no more than the volumes asked for need.
+
+Uncompressed voxels are viewed as they lie; packed files are inflated in a helper process.
+"""
 
 from __future__ import annotations
 
-import gzip
 import math
 import warnings
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
@@ -20,7 +20,9 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from strokeapp.errors import CorruptFileError, GeometryError, LimitError, UnsupportedFileError
+from strokeapp.reading.decoder_process import SHARED
 from strokeapp.reading.limits import GIB, Limits
+from strokeapp.reading.packed import Spans, is_packed
 from strokeapp.types import UNKNOWN_ORIENTATION, Geometry, QualityFlag, Severity
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -34,6 +36,9 @@ THICK = 1.5
 """An axis is the slice axis if its spacing is this many times that of both others."""
 MM_OF_UNIT = {1: ("meters", 1000.0), 2: ("millimeters", 1.0), 3: ("micrometers", 0.001)}
 """Spatial part (3 bits) of xyzt_units: name and millimeters; 0 states none and is taken for millimeters."""
+SECONDS_OF_UNIT = {8: 1.0, 16: 1e-3, 24: 1e-6}
+"""Temporal part (bits 3 to 5) of xyzt_units: seconds; others are no time, or none is stated."""
+Buffer = bytes | NDArray[np.uint8]
 DAMAGED = "The NIfTI file is damaged or cut off. Copy it again from its source."
 
 
@@ -54,6 +59,7 @@ class NiftiFacts:
         axes: (slice axis, row axis, column axis) of the stored array.
         text: Description and auxiliary text of the header, lower case.
         flags: Noticed in the header.
+        interval_s: Seconds from volume to volume, or None where that is not said.
     """
 
     path: Path
@@ -68,6 +74,7 @@ class NiftiFacts:
     axes: tuple[int, int, int]
     text: str
     flags: tuple[QualityFlag, ...]
+    interval_s: float | None = None
 
     @property
     def color(self) -> bool:
@@ -82,7 +89,7 @@ class NiftiFacts:
     @property
     def packed(self) -> bool:
         """Tell whether the file is compressed."""
-        return _packed(self.path)
+        return is_packed(self.path)
 
 
 def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
@@ -95,14 +102,15 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
         UnsupportedFileError: Complex, 128-bit or otherwise unreadable voxel type, or no slices.
     """
     try:
-        with closing(_open(path)) as file, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            head = file.read(4)
-            header = _header(head, file)
+            header = _header(_head(path))
             affine, flags = _affine(header)
             slope, intercept = header.get_slope_inter()
             dtype = header.get_data_dtype()
-    except (OSError, EOFError, zlib.error, HeaderDataError, WrapStructError, ValueError, KeyError, TypeError) as error:
+    except CorruptFileError as error:
+        raise CorruptFileError(DAMAGED, detail=error.detail) from error
+    except (OSError, HeaderDataError, WrapStructError, ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(DAMAGED, detail=str(error)) from error
     shape, frames = _shape(header, limits)
     if dtype.kind not in "iuf" and dtype.names is None:
@@ -119,11 +127,12 @@ def read_facts(path: Path, label: str, limits: Limits) -> NiftiFacts:
         path=path, label=label, shape=shape, frames=frames, dtype=dtype, offset=_offset(header),
         slope=1.0 if slope is None else float(slope), intercept=0.0 if intercept is None else float(intercept),
         geometry=_geometry(affine, shape, axes), axes=axes, text=_text(header), flags=tuple(flags),
+        interval_s=_interval(header),
     )  # fmt: skip
 
 
-def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[NDArray]:
-    """Yield volumes as stored, without scaling, as (slices, rows, columns); views.
+def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Generator[NDArray]:
+    """Yield volumes as stored, without scaling, as (slices, rows, columns); views. Take all, or close it.
 
     Args:
         facts: Of the header.
@@ -132,27 +141,21 @@ def volumes(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[NDArra
     Raises:
         CorruptFileError: Fewer voxels than the header says.
     """
-    with _reading(facts) as file:
-        for number in numbers:
-            voxels = _stored(file, facts, number, 0, facts.shape[2])
-            yield voxels.transpose(facts.axes)
+    with closing(_pieces(facts, _spans(facts, numbers, facts.shape[2]))) as pieces:
+        for piece in pieces:
+            yield _planes(facts, piece).transpose(facts.axes)
 
 
-def blocks(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Iterator[tuple[int, NDArray]]:
+def blocks(facts: NiftiFacts, numbers: Iterable[int] = (0,)) -> Generator[tuple[int, NDArray]]:
     """Yield (volume, some of its voxels as stored) until all of each volume was seen; never a whole one in memory.
 
-    Args:
-        facts: Of the header.
-        numbers: Ascending; the file is read once and no further than the last of them.
-
-    Raises:
-        CorruptFileError: Fewer voxels than the header says.
+    Arguments and errors are those of ``volumes``; take all, or close it.
     """
-    count = max(1, BLOCK_VOXELS // (facts.shape[0] * facts.shape[1]))
-    with _reading(facts) as file:
-        for number in numbers:
-            for first in range(0, facts.shape[2], count):
-                yield number, _stored(file, facts, number, first, min(count, facts.shape[2] - first))
+    count, numbers = max(1, BLOCK_VOXELS // (facts.shape[0] * facts.shape[1])), tuple(numbers)
+    parts = range(0, facts.shape[2], count)
+    with closing(_pieces(facts, _spans(facts, numbers, count))) as pieces:
+        for place, piece in enumerate(pieces):
+            yield numbers[place // len(parts)], _planes(facts, piece)
 
 
 def one_slice(facts: NiftiFacts, number: int, index: int) -> NDArray:
@@ -163,50 +166,69 @@ def one_slice(facts: NiftiFacts, number: int, index: int) -> NDArray:
     """
     axis = facts.axes[0]
     if axis == 2:
-        with _reading(facts) as file:
-            return _stored(file, facts, number, index, 1)[:, :, 0]
-    return np.concatenate([block.take(index, axis) for _, block in blocks(facts, (number,))], axis=-1)
+        spans = _spans(facts, (number,), 1)
+        start = spans.starts[0] + index * spans.step
+        with closing(_pieces(facts, Spans((start,), spans.step, spans.step))) as pieces:
+            return _planes(facts, next(pieces))[:, :, 0]
+    with closing(blocks(facts, (number,))) as parts:
+        return np.concatenate([block.take(index, axis) for _, block in parts], axis=-1)
 
 
-@contextmanager
-def _reading(facts: NiftiFacts) -> Iterator[BinaryIO]:
-    try:
-        with closing(_open(facts.path)) as file:
-            yield file
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorruptFileError(f"{facts.label}: {DAMAGED}", detail=str(error)) from error
+def _spans(facts: NiftiFacts, numbers: Iterable[int], planes: int) -> Spans:
+    """Return where volumes lie, in pieces of so many planes (i, j)."""
+    starts = tuple(facts.offset + number * facts.volume_bytes for number in numbers)
+    return Spans(starts, facts.volume_bytes, planes * (facts.volume_bytes // facts.shape[2]))
 
 
-def _stored(file: BinaryIO, facts: NiftiFacts, number: int, first: int, count: int) -> NDArray:
-    """Return ``count`` planes (i, j, count) of a volume from the plane ``first`` on.
+def _pieces(facts: NiftiFacts, spans: Spans) -> Generator[Buffer]:
+    """Yield the pieces of spans; a packed file is inflated in a helper, which is engaged until the last or ``close``.
 
-    An uncompressed file that is too short for its volume is refused before memory for what it claims is taken.
+    Raises:
+        CorruptFileError: The file ends before the spans do, or is damaged.
     """
-    start, plane = facts.offset + number * facts.volume_bytes, facts.volume_bytes // facts.shape[2]
-    if not facts.packed and facts.path.stat().st_size < start + facts.volume_bytes:
-        raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
-    file.seek(start + first * plane)
-    raw = file.read(count * plane)
-    if len(raw) < count * plane:
-        raise CorruptFileError(f"{facts.label}: {DAMAGED}", code="truncated")
-    return np.frombuffer(raw, facts.dtype).reshape((*facts.shape[:2], count), order="F")
+    label = facts.label
+    try:
+        if facts.packed:
+            with closing(SHARED.packed_spans(facts.path, spans)) as pieces:
+                yield from pieces
+        else:
+            yield from _lying(facts.path, spans)
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{label}: {DAMAGED}", detail=error.detail, code=error.code) from error
+    except OSError as error:
+        raise CorruptFileError(f"{label}: {DAMAGED}", detail=str(error)) from error
 
 
-def _packed(path: Path) -> bool:
+def _lying(path: Path, spans: Spans) -> Generator[bytes]:
+    """Yield the pieces of spans of an uncompressed file; one too short is refused before memory is taken for it."""
     with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+        for start in spans.starts:
+            if path.stat().st_size < start + spans.length:
+                raise CorruptFileError(DAMAGED, code="truncated")
+            file.seek(start)
+            for size in Spans((start,), spans.length, spans.step).sizes():
+                yield file.read(size)
 
 
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if _packed(path) else path.open("rb")  # type: ignore[return-value]
+def _planes(facts: NiftiFacts, piece: Buffer) -> NDArray:
+    """View bytes as planes (i, j, count) of a volume."""
+    return np.frombuffer(piece, facts.dtype).reshape((*facts.shape[:2], -1), order="F")
 
 
-def _header(head: bytes, file: BinaryIO) -> Nifti1Header:
-    file.seek(0)
-    size = {int.from_bytes(head, "little"), int.from_bytes(head, "big")}
-    if 540 in size:
-        return Nifti2Header.from_fileobj(file, check=False)
-    return Nifti1Header.from_fileobj(file, check=False)
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file, unpacked: as many as the longer of the two headers has."""
+    count = Nifti2Header.template_dtype.itemsize
+    if is_packed(path):
+        return SHARED.packed_head(path, count)
+    with path.open("rb") as file:
+        return file.read(count)
+
+
+def _header(head: bytes) -> Nifti1Header:
+    """Parse the header itself; extensions behind it, which hold other programs' notes, are not looked at."""
+    size = {int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big")}
+    kind = Nifti2Header if 540 in size else Nifti1Header
+    return kind(head[: kind.template_dtype.itemsize], check=False)
 
 
 def _offset(header: Nifti1Header) -> int:
@@ -229,6 +251,14 @@ def _shape(header: Nifti1Header, limits: Limits) -> tuple[tuple[int, int, int], 
     if frames > MAX_FRAMES:
         raise LimitError("The NIfTI file claims more volumes than this program lists. Give those to be read alone.")
     return shape, frames
+
+
+def _interval(header: Nifti1Header) -> float | None:
+    """Return the seconds from volume to volume, where time is the one axis beside space and its unit is stated."""
+    unit = SECONDS_OF_UNIT.get(int(header["xyzt_units"]) & 0b111000)
+    interval = float(header["pixdim"][4])
+    known = unit is not None and int(header["dim"][0]) == 4 and math.isfinite(interval) and interval > 0
+    return interval * unit if known and unit is not None else None
 
 
 def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag]]:

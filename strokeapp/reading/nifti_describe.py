@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -31,6 +32,7 @@ from strokeapp.reading.sequence import (
     recognize,
     words_of,
 )
+from strokeapp.reading.time_points import shown_flag
 from strokeapp.types import Geometry, Modality, QualityFlag, Sequence, Severity
 
 AXIS_CODE = re.compile(
@@ -148,15 +150,23 @@ def _series(facts: NiftiFacts, limits: Limits, part: Part, flags: tuple[QualityF
     trace = sequence is Sequence.DWI and part.listed and len(part.volumes) > 1
     flags = (*facts.flags, *flags, *quality_flags(geometry), *_value_flags(values, facts, modality, part, trace))
     told = (part.b_value,) if part.listed else ()
+    points = 1 if trace else len(part.volumes)
     return Series(
         key=short_key("nifti", facts.label, facts.shape, facts.path.stat().st_size, *told), source=facts.label,
         modality=modality, sequence=sequence, description="", slices=facts.shape[facts.axes[0]],
         frames=len(part.volumes), spacing_mm=geometry.spacing_mm, plane=plane,
         synthetic=bool(SYNTHETIC.search(f"{name.lower()} {facts.text}")), viewable=True,
         refusal=_why_not(name, values, facts, modality, sequence, part, min(rows, columns), limits), flags=flags,
-        rows=rows, columns=columns, b_value=part.b_value,
+        rows=rows, columns=columns, b_value=part.b_value, time_points=points, times_s=_times(facts, points),
         _plan=NiftiPlan(facts, turn, geometry, modality, part.volumes, trace),
     )  # fmt: skip
+
+
+def _times(facts: NiftiFacts, points: int) -> tuple[float, ...]:
+    """Return when each volume was taken, in s after the first."""
+    if points == 1 or facts.interval_s is None:
+        return ()
+    return tuple(round(number * facts.interval_s, 3) for number in range(points))
 
 
 def scaled(volume: NDArray, facts: NiftiFacts, modality: Modality) -> NDArray:
@@ -183,8 +193,9 @@ def _values(facts: NiftiFacts, numbers: Many[int]) -> dict[int, Values]:
     """Look at every voxel of some volumes, ascending, in one pass and block by block to stay small."""
     if facts.color:
         return dict.fromkeys(numbers, Values(0.0, 255.0, 0, binary=False, air=0.0))
-    by_number = groupby(blocks(facts, numbers), key=itemgetter(0))
-    return {number: _values_of((block for _, block in group), facts) for number, group in by_number}
+    with closing(blocks(facts, numbers)) as parts:
+        by_number = groupby(parts, key=itemgetter(0))
+        return {number: _values_of((block for _, block in group), facts) for number, group in by_number}
 
 
 def _values_of(volume: Iterable[NDArray], facts: NiftiFacts) -> Values:
@@ -268,8 +279,7 @@ def _value_flags(values: Values, facts: NiftiFacts, modality: Modality, part: Pa
         message = f"The mean of {len(part.volumes)} diffusion images at each position is shown."
         flags.append(QualityFlag("trace_computed", Severity.INFO, message))
     elif len(part.volumes) > 1:
-        message = f"There are {len(part.volumes)} volumes; the first is shown."
-        flags.append(QualityFlag("first_volume", Severity.INFO, message))
+        flags.append(shown_flag("first_volume", len(part.volumes)))
     if modality is Modality.CT and values.air < 0.01:
         message = "The name says CT, but no air is seen in it; the values may not be Hounsfield units."
         flags.append(QualityFlag("implausible_hounsfield", Severity.WARNING, message))

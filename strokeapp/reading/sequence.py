@@ -59,7 +59,9 @@ RULES: tuple[Rule, ...] = (
     _rule(Sequence.CTA, "cta ctav angio angiography cow carotid", "angio", modality=Modality.CT),
 )
 CT_WORDS = vocabulary("ct ncct cct nect hu cranct headct brainct ctbrain cthead cta ctp computed")
-MR_WORDS = vocabulary("mr mri t1 t2 t1w t2w dwi adc flair b0 asl swi bold dti pwi mprage trace cbf b1000 pasl")
+MR_WORDS = vocabulary(
+    "mr mri t1 t2 t1w t2w dwi adc flair b0 asl swi bold dti pwi mprage trace cbf b1000 pasl pcasl dsc fmri"
+)
 MASK_WORDS = vocabulary("msk mask lesion lesions seg segmentation label labels roi dseg")
 LOCALIZER_WORDS = vocabulary("localizer localiser loc scout topogram survey surview 3plane scanogram plane_loc")
 

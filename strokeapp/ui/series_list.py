@@ -12,6 +12,7 @@ from strokeapp.ui.pixels import picture
 from strokeapp.ui.plain import plain
 from strokeapp.ui.series_words import facts, grouped, headline, name, patients, why_ranked
 from strokeapp.ui.state import OpenStudy, close_study
+from strokeapp.ui.time_choice import choose_time_point, chosen_time_point
 
 THUMBNAIL = 88
 MOST_FILES = 4
@@ -47,7 +48,7 @@ def _show_one(study: OpenStudy, ranked: Ranked, place: int, patient: str) -> Non
             picture(_thumbnail(study, series), key=f"thumb-{series.key}", size=THUMBNAIL, label=headline(series))
         with right:
             st.markdown(f"**{headline(series)}**")
-            st.caption(" · ".join(filter(None, (patient, facts(series)))))
+            st.caption(" · ".join(filter(None, (patient, facts(series, chosen_time_point(study, series))))))
         if name(series) != study.title:
             st.caption(plain(name(series)))
         _show_standing(study, ranked, place)
@@ -57,6 +58,19 @@ def _show_one(study: OpenStudy, ranked: Ranked, place: int, patient: str) -> Non
         ):
             study.chosen = series.key
             st.rerun()
+        if series.time_points > 1 and series.viewable and _in_view(study, series):
+            choose_time_point(study, series)
+
+
+def compared_key(series: Series) -> str:
+    """Return the key under which the page keeps the series that is compared with one."""
+    return f"compare-{series.key}"
+
+
+def _in_view(study: OpenStudy, series: Series) -> bool:
+    chosen = study.series
+    beside = None if chosen is None else st.session_state.get(compared_key(chosen))
+    return series.key in (study.chosen, beside)
 
 
 def _show_standing(study: OpenStudy, ranked: Ranked, place: int) -> None:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable
 
 from strokeapp.reading import Inventory, Problem, Ranked, Series
+from strokeapp.reading.time_points import TIMED
 from strokeapp.types import Modality, Plane, Sequence
 
-TIMED = (Sequence.TIME_SERIES, Sequence.PERFUSION, Sequence.ASL)
-"""Sequences whose images at one position follow each other in time."""
 NO_SCAN = {
     "localizer": "Scout view",
     "dose_report": "Dose report",
@@ -27,7 +26,7 @@ def headline(series: Series) -> str:
     if series.refusal is not None and series.refusal.code in NO_SCAN:
         return NO_SCAN[series.refusal.code]
     if series.modality is Modality.OTHER:
-        return "Neither CT nor MR"
+        return "Time series" if series.sequence in TIMED else "Neither CT nor MR"
     words = [series.modality.value]
     if series.sequence is not Sequence.UNKNOWN and series.sequence.value != series.modality.value:
         words.append(series.sequence.value)
@@ -49,16 +48,23 @@ def repeats(series: Series) -> str:
     return f"{series.frames} images at each position"
 
 
-def _which_is_shown(series: Series) -> str:
-    """Say that one image of several is loaded; their mean is told by a flag."""
-    return "" if any(flag.code == "trace_computed" for flag in series.flags) else ", the first shown"
+def time_words(series: Series, time_point: int) -> str:
+    """Say when one of the time points of a series was taken; empty where nothing tells it."""
+    return f"{series.times_s[time_point]:.1f} s after the first" if series.times_s else ""
 
 
-def facts(series: Series) -> str:
-    """Return slices, spacing and plane in a few words."""
+def _which_is_shown(series: Series, time_point: int) -> str:
+    """Say which image of several is loaded; their mean is told by a flag."""
+    if any(flag.code == "trace_computed" for flag in series.flags):
+        return ""
+    return ", the first shown" if time_point == 0 else f", number {time_point + 1} shown"
+
+
+def facts(series: Series, time_point: int = 0) -> str:
+    """Return slices, spacing and plane in a few words; ``time_point`` is the one shown, from 0."""
     parts = [f"{series.slices} slices" if series.slices != 1 else "1 slice"]
     if series.frames > 1:
-        parts.append(f"{repeats(series)}{_which_is_shown(series)}")
+        parts.append(f"{repeats(series)}{_which_is_shown(series, time_point)}")
     if series.spacing_mm is not None:
         z, y, x = series.spacing_mm
         pixel = f"{y:.2g} × {x:.2g}"

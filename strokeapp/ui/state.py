@@ -32,6 +32,7 @@ class OpenStudy:
         workspace: Owns the files.
         inventory: What was found.
         chosen: Key of the series on show, or None.
+        time_points: The one of each series to be shown, from 0, per series key; the first unless chosen.
         thumbnails: Per series key.
         scan: The scan on show, with its series key.
         second: The scan it is compared with, with its series key.
@@ -50,6 +51,7 @@ class OpenStudy:
     workspace: Workspace
     inventory: Inventory
     chosen: str | None = None
+    time_points: dict[str, int] = field(default_factory=dict)
     thumbnails: dict[str, NDArray | None] = field(default_factory=dict)
     scan: tuple[str, Scan] | None = None
     second: tuple[str, Scan] | None = None
@@ -69,6 +71,14 @@ class OpenStudy:
     def series(self) -> Series | None:
         """Return the series on show."""
         return next((item for item in self.inventory.series if item.key == self.chosen), None)
+
+    def time_point(self, series: Series) -> int | None:
+        """Return the time point of a series to be shown, from 0; None where there is no choice."""
+        return self.time_points.get(series.key, 0) if series.time_points > 1 else None
+
+    def holds(self, held: tuple[str, Scan] | None, series: Series) -> bool:
+        """Tell whether a scan with its series key is what is to be shown of a series."""
+        return held is not None and held[0] == series.key and held[1].time_point == self.time_point(series)
 
     def digest(self, scan: Scan) -> str:
         """Return a scan's digest; its voxels are looked at once, not at every rerun."""

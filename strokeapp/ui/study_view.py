@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -17,12 +19,13 @@ from strokeapp.ui import viewer
 from strokeapp.ui.plain import plain
 from strokeapp.ui.reading_layers import map_overlays, probability_strips
 from strokeapp.ui.reading_panel import show_reading
-from strokeapp.ui.series_list import show_series
+from strokeapp.ui.series_list import compared_key, show_series
 from strokeapp.ui.series_words import headline, name, patients
 from strokeapp.ui.state import OpenStudy
 from strokeapp.ui.why_panel import explain_slice, show_why
 
 VIEWER_HEIGHT = 820
+QUIET_SECONDS = 0.5
 
 
 def show_study(study: OpenStudy) -> None:
@@ -58,23 +61,32 @@ def _scan(study: OpenStudy, series: Series) -> Scan | None:
     # The place of the progress bar is there in every run: what follows must not move, or the page shows the
     # viewer of the run before beside the new one until the script ends.
     slot = st.empty()
-    if study.scan is not None and study.scan[0] == series.key:
+    if study.scan is not None and study.holds(study.scan, series):
         return study.scan[1]
     if not series.viewable:
         st.info(plain(series.refusal.message) if series.refusal else "This series holds no picture.")
         return None
-    scan = _load(series, slot)
+    scan = _load(study, series, slot, quiet=study.scan is not None and study.scan[0] == series.key)
     if scan is not None:
         study.scan = (series.key, scan)
         study.overlays.clear()
     return scan
 
 
-def _load(series: Series, slot: DeltaGenerator) -> Scan | None:
-    """Load with progress in a slot; the slot is empty afterwards, or says why there is no scan."""
-    slot.progress(0.0, "Loading the series")
+def _load(study: OpenStudy, series: Series, slot: DeltaGenerator, *, quiet: bool) -> Scan | None:
+    """Load what is to be shown, with progress in a slot; it is empty afterwards, or says why there is no scan.
+
+    With ``quiet`` nothing is said of what is there in a moment: the picture of another time point must not jump.
+    """
+    begun = time.monotonic()
+
+    def tell(share: float, text: str) -> None:
+        if not quiet or time.monotonic() - begun > QUIET_SECONDS:
+            slot.progress(min(1.0, share), plain(text))
+
+    tell(0.0, "Loading the series")
     try:
-        scan = load(series, progress=lambda share, text: slot.progress(min(1.0, share), plain(text)))
+        scan = load(series, time_point=study.time_point(series) or 0, progress=tell)
     except StrokeAppError as error:
         slot.error(plain(error.user_message))
         return None
@@ -95,14 +107,15 @@ def _comparison(study: OpenStudy, series: Series) -> viewer.Comparison | None:
         format_func=lambda key: _label(study, others[key]),
         placeholder="Compare with another series",
         label_visibility="collapsed",
-        key=f"compare-{series.key}",
+        key=compared_key(series),
     )
     slot = st.empty()
     if key is None:
         study.second = None
         return None
-    if study.second is None or study.second[0] != key:
-        scan = _load(others[key], slot)
+    if not study.holds(study.second, others[key]):
+        same = study.second is not None and study.second[0] == key
+        scan = _load(study, others[key], slot, quiet=same)
         study.second = None if scan is None else (key, scan)
     return None if study.second is None else viewer.Comparison(study.second[1], same_frame(series, others[key]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from factories import make_ct_series, make_mr_series, make_nifti, noise
 from strokeapp.errors import CorruptFileError, LimitError
-from strokeapp.reading import Limits, decoder_process, dicom_headers, load, open_inputs
+from strokeapp.reading import Limits, decoder_process, dicom_deflated, load, open_inputs
 from strokeapp.reading.decoder_process import DecoderProcess
 from strokeapp.reading.dicom_decode import Decoder
 from strokeapp.reading.dicom_headers import read_header
@@ -60,9 +61,27 @@ def test_a_deflated_data_set_may_not_inflate_without_bound(tmp_path, monkeypatch
     assert read_header(tmp_path / "bomb.dcm", "bomb.dcm").rows == 512  # small enough to be believed
     with pytest.raises(LimitError):
         read_header(tmp_path / "bomb.dcm", "bomb.dcm", max_bytes=2**18)
-    monkeypatch.setattr(dicom_headers, "DEFLATE_RATIO_FROM", 2**16)
+    assert codes(open_inputs([tmp_path / "bomb.dcm"], workspace=tmp_path, limits=Limits(file_bytes=2**18))) == [
+        "too_large"
+    ]
+    monkeypatch.setattr(dicom_deflated, "DEFLATE_RATIO_FROM", 2**16)
     with pytest.raises(LimitError):
-        read_header(tmp_path / "bomb.dcm", "bomb.dcm")
+        dicom_deflated.parted(tmp_path / "bomb.dcm", 2**31)
+
+
+def test_a_deflate_bomb_is_refused_in_the_helper_and_it_lives_on(tmp_path):
+    dataset = pydicom.dcmread(make_ct_series(tmp_path / "in", hu=np.zeros((1, 64, 64), np.int16))[0])
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(tmp_path / "good.dcm")
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    with (tmp_path / "bomb.dcm").open("wb") as file:
+        file.write((tmp_path / "good.dcm").read_bytes()[: dicom_deflated.deflated_from(tmp_path / "good.dcm")])
+        for _ in range(128):
+            file.write(packer.compress(bytes(2**20)))
+        file.write(packer.flush())
+    assert (tmp_path / "bomb.dcm").stat().st_size < 2**18  # 128 MiB in less than a quarter of one
+    inventory = open_inputs([tmp_path / "bomb.dcm", tmp_path / "good.dcm"], workspace=tmp_path)
+    assert codes(inventory) == ["too_large"] and [one.source for one in inventory.series] == ["good.dcm"]
 
 
 def test_an_enormous_matrix_is_listed_but_not_decoded(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from factories import make_ct_series
 from strokeapp.reading import Inventory, Problem, Refusal, Series, open_inputs
 from strokeapp.types import Modality, Plane, QualityFlag, Sequence, Severity
-from strokeapp.ui.series_words import facts, grouped, headline, name, nothing_found, patients
+from strokeapp.ui.series_words import facts, grouped, headline, name, nothing_found, patients, time_words
 
 SERIES = Series(
     key="k", source="export/first/IM0001", modality=Modality.CT, sequence=Sequence.NCCT, description="", slices=1,
@@ -27,6 +27,7 @@ SERIES = Series(
         ({"refusal": Refusal("localizer", "")}, "Scout view"),
         ({"modality": Modality.OTHER, "refusal": Refusal("modality_unknown", "")}, "CT or MR unknown"),
         ({"modality": Modality.OTHER, "refusal": Refusal("modality", "")}, "Neither CT nor MR"),
+        ({"modality": Modality.OTHER, "sequence": Sequence.TIME_SERIES, "frames": 3}, "Time series"),
         ({"refusal": Refusal("missing_rescale", "")}, "CT NCCT"),
     ],
 )
@@ -52,6 +53,13 @@ def test_the_list_says_that_of_several_images_the_first_is_shown() -> None:
     mean = QualityFlag("trace_computed", Severity.INFO, "The mean of 10 diffusion images at each position is shown.")
     assert "10 diffusion directions · " in facts(replace(directions, flags=(mean,)))
     assert "first" not in facts(replace(SERIES, slices=15))
+    assert "10 time points, number 4 shown" in facts(timed, 3)
+
+
+def test_the_second_of_a_time_point_is_told_where_it_is_known() -> None:
+    timed = replace(SERIES, frames=3, time_points=3, sequence=Sequence.PERFUSION)
+    assert time_words(timed, 1) == ""
+    assert time_words(replace(timed, times_s=(0.0, 1.243, 2.486)), 2) == "2.5 s after the first"
 
 
 def test_patients_of_one_drop_get_letters_and_never_names(tmp_path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from strokeapp.imaging.windows import WindowPreset
+from strokeapp.reading.time_points import one_of
 from strokeapp.types import Geometry, Scan, Severity, Units
 from strokeapp.ui.viewer.model import Comparison, Overlay, Strip
 from strokeapp.ui.viewer.orientation import edge_letters
@@ -24,6 +25,8 @@ def describe_scan(scan: Scan, presets: Sequence[WindowPreset]) -> dict[str, Any]
         "units": scan.units.value,
         "edges": dict(edge_letters(geometry)) if geometry is not None and scan.oriented else None,
         "geometry": None if geometry is None else describe_geometry(geometry),
+        "time": None if scan.time_point is None else scan.time_point + 1,
+        "timeWords": _time(scan),
         "synthetic": scan.synthetic,
         "notes": [flag.message for flag in scan.flags if flag.severity is not Severity.INFO],
         "presets": [_describe_preset(preset, scan.units) for preset in presets],
@@ -80,7 +83,17 @@ def _describe_preset(preset: WindowPreset, units: Units) -> dict[str, Any]:
 
 
 def _title(scan: Scan) -> str:
-    kind = scan.modality.value if scan.modality.value != "picture" else "Picture"
+    kind = {"picture": "Picture", "other": ""}.get(scan.modality.value, scan.modality.value)
     sequence = scan.sequence.value if scan.sequence.value != "unknown" else ""
     description = "" if scan.description.casefold() == sequence.casefold() else scan.description
-    return " · ".join(part for part in (kind, sequence, description) if part)
+    title = " · ".join(part for part in (kind, sequence, description) if part)
+    return title[:1].upper() + title[1:]
+
+
+def _time(scan: Scan) -> str:
+    """Say which of several images at each position is shown; it has a line of its own, which nothing cuts short."""
+    return (
+        ""
+        if scan.time_point is None
+        else f"{one_of(scan.sequence).capitalize()} {scan.time_point + 1} of {scan.frames}"
+    )

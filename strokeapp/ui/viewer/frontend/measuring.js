@@ -121,6 +121,18 @@ class Measuring {
     this.listChanged();
   }
 
+  // Bring measurements to another time point of their series: places stay, values are taken anew.
+  follow({ id }, source) {
+    this.draft = null;
+    this.items = this.items.map((item) => {
+      if (item.source !== id) return item;
+      const { axis, native, position, kind, points } = item;
+      const plane = native === null ? cutPlane(source.frame, axis, position) : acquiredPlane(source.frame, native);
+      return { ...item, source: source.id, text: measureText(source, plane, kind, points) };
+    });
+    this.listChanged();
+  }
+
   place(item) {
     if (item.native !== null) return `slice ${item.native + 1}`;
     return `${PLANE_OF[item.axis]} ${AXIS_LETTERS[item.axis]} ${signed(item.position)} mm`;

@@ -2,7 +2,7 @@
 
 const PANEL_HTML = `
   <canvas class="image" tabindex="0" role="img" aria-label="Slice image"></canvas>
-  <div class="corner top left"><span class="title"></span><span class="kind"></span></div>
+  <div class="corner top left"><span class="title"></span><span class="kind"></span><span class="time"></span></div>
   <div class="corner top right"><ul class="notes"></ul></div>
   <div class="corner bottom left"><span class="probe">&nbsp;</span><span class="place"></span></div>
   <div class="corner bottom right">

@@ -8,6 +8,7 @@ function panelWords(panel) {
   const large = viewer.layout !== "grid";
   return {
     plane: place, title: large ? source.scan.title : "", kind: kindWords(panel, plane),
+    time: source.scan.timeWords,
     place: placeWords(panel, plane), edges: panelEdges(panel),
     window: `W ${source.number(width)}  L ${source.number(level)}${inverted ? "  inverted" : ""}`,
     zoom: `Zoom ${Math.round(panel.view.zoom * 100)} %`, scale: scaleOf(place),
@@ -71,13 +72,13 @@ function probeWords(panel) {
 
 function writePanel(panel) {
   const words = panelWords(panel);
-  for (const name of ["title", "kind", "place", "window", "zoom"]) panel.part(`.${name}`).textContent = words[name];
+  for (const name of ["title", "kind", "time", "place", "window", "zoom"]) panel.part(`.${name}`).textContent = words[name];
   panel.part(".probe").textContent = probeWords(panel);
   for (const edge of panel.element.querySelectorAll(".edge")) edge.textContent = words.edges?.[edge.dataset.edge] ?? "";
   panel.part(".scale").style.visibility = words.scale ? "visible" : "hidden";
   panel.part(".scale-text").textContent = words.scale?.text ?? "";
   panel.part(".scale-bar").style.width = `${words.scale?.pixels ?? 0}px`;
-  panel.canvas.setAttribute("aria-label", [words.kind, words.place].filter(Boolean).join(", "));
+  panel.canvas.setAttribute("aria-label", [words.kind, words.time, words.place].filter(Boolean).join(", "));
 }
 
 function writeReadouts(viewer) {

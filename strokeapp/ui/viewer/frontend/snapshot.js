@@ -26,7 +26,8 @@ function burnPanel(context, panel, { x, y, width, height }) {
   context.clip();
   context.drawImage(panel.canvas, x, y, width, height);
   const write = (text, at, line, align) => text && burnText(context, text, at, line, align);
-  [words.title, words.kind].filter(Boolean).forEach((text, index) => write(text, x + 10, y + 16 + 16 * index, "left"));
+  const lines = [words.title, words.kind, words.time].filter(Boolean);
+  lines.forEach((text, index) => write(text, x + 10, y + 16 + 16 * index, "left"));
   write(words.place, x + 10, y + height - 14, "left");
   write(words.window, x + width - 10, y + height - 14, "right");
   const edges = words.edges ?? {};

@@ -58,6 +58,12 @@ class Source {
   }
 }
 
+// Whether two series are the same one at two times: of one shape and place, and each says its time.
+function isOtherTime(before, { volume, scan }) {
+  if (!before?.scan.time || !scan.time || String(before.volume.shape) !== String(volume.shape)) return false;
+  return JSON.stringify(before.scan.geometry) === JSON.stringify(scan.geometry);
+}
+
 // An overlay's values on the grid of a source, and the color of each.
 class OverlayGrid {
   constructor({ header, values }, { slices, colormap }, source) {

@@ -59,13 +59,21 @@ class Viewer {
     this.root.style.height = `clamp(360px, 100vh - 110px, ${data.height}px)`;
     this.part(".explain").hidden = !data.explain;
     const same = before?.volume.id === data.volume.id;
-    if (!same) this.load(data);
+    const later = !same && this.sources[0] && isOtherTime(before, data);
+    if (later) this.loadTime(0, data);
+    else if (!same) this.load(data);
     else if (this.sources[0]) this.refresh(before);
-    if (!same || before?.second?.volume.id !== data.second?.volume.id) this.loadSecond(data.second);
+    this.updateSecond(before?.second, data.second, same || later);
   }
 
-  // Fill a series as its blocks arrive; `begin` takes it as soon as the first one is there.
-  async fetch(index, volume, scan, begin) {
+  updateSecond(before, second, kept) {
+    if (kept && before?.volume.id === second?.volume.id) return;
+    if (kept && this.sources[1] && isOtherTime(before, second)) this.loadTime(1, second);
+    else this.loadSecond(second);
+  }
+
+  // Fill a series as its blocks arrive; `begin` takes it as soon as the first one is there, or it is ready.
+  async fetch(index, volume, scan, begin, ready = () => true) {
     this.loading[index]?.abort();
     this.loading[index] = new AbortController();
     const { signal } = this.loading[index];
@@ -73,8 +81,10 @@ class Viewer {
     try {
       const source = new Source(volume, scan);
       await receiveBlocks(source, volume, signal, () => {
-        if (!begun) begin(source);
-        begun = true;
+        if (!begun && ready(source)) {
+          begun = true;
+          begin(source);
+        }
         this.showArrival();
       });
     } catch (error) {
@@ -124,6 +134,18 @@ class Viewer {
     });
   }
 
+  // Another time point of a series on show takes its place when all of it is there; everything else stays.
+  loadTime(index, { volume, scan }) {
+    this.fetch(index, volume, scan, (source) => {
+      const before = this.sources[index];
+      source.window = before.window;
+      this.sources[index] = source;
+      for (const panel of Object.values(this.panels)) panel.forget();
+      this.measuring.follow(before, source);
+      this.refresh(this.data);
+    }, (source) => source.complete);
+  }
+
   // A second series is asked for to be seen: it opens beside the first.
   joinSecond(source) {
     this.waiting = null;
@@ -162,6 +184,7 @@ class Viewer {
       panel.part(".notes").replaceChildren(...lines.map((text) => textElement("li", text)));
     }
     this.root.dataset.synthetic = String(synthetic);
+    this.root.dataset.time = this.sources.map(({ scan }) => scan.time ?? "").join(" ");
     Object.assign(this.part(".slider"), { max: this.slices - 1, disabled: this.slices < 2 });
     this.root.dataset.strips = String(this.data.strips.length);
     this.writePresets();
@@ -189,7 +212,7 @@ class Viewer {
 
   // Bring choosers, strips and pictures up to date with this.data, keeping the view.
   refresh(before) {
-    this.sources[0].scan = this.data.scan;
+    if (this.sources[0].id === this.data.volume.id) this.sources[0].scan = this.data.scan;
     this.writeScan();
     this.overlays.refresh(before, this.slice);
     this.part(".labels").replaceChildren(...this.data.strips.map(() => textElement("span", "")));
