@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from factories_spheres import CENTER, RADIUS, SPHERES, TRUTH_ML, write_sphere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,50 +18,13 @@ from strokeapp.imaging.measures import largest_diameter_mm, slice_thickness_mm, 
 from strokeapp.imaging.resample import is_regular, regular_volume
 from strokeapp.reading import load, open_inputs
 
-CENTER, RADIUS = np.array([0.0, 0.0, 60.0]), 40.0
-SIDE = 96
-TRUTH_ML = 4 / 3 * np.pi * RADIUS**3 / 1000
-EVEN = np.arange(0, 121, 5.0)
-TWO_SPACINGS = np.r_[np.arange(0, 60, 2.5), np.arange(60, 121, 5.0)]
-JITTER = np.random.default_rng(3).uniform(-1, 1, (len(EVEN), 3)) * (2.0, 2.0, 0.8)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Describe how the sphere is written and which flags must be there."""
-
-    z: np.ndarray = field(default_factory=lambda: EVEN)
-    options: dict = field(default_factory=dict)
-    lost: int | None = None
-    shuffled: bool = False
-    flags: frozenset = frozenset()
-
-
-CASES = {
-    "regular": Case(),
-    "tilt +20°": Case(options={"tilt": 20.0}, flags=frozenset({"gantry_tilt"})),
-    "tilt -20°": Case(options={"tilt": -20.0}, flags=frozenset({"gantry_tilt"})),
-    "one slice missing": Case(lost=12, flags=frozenset({"missing_slices"})),
-    "two slice spacings": Case(z=TWO_SPACINGS, flags=frozenset({"variable_spacing"})),
-    "positions jitter": Case(options={"jitter": JITTER}, flags=frozenset({"variable_spacing", "shifted_slices"})),
-    "reversed": Case(z=EVEN[::-1], options={"flip_rows": True}),
-    "shuffled file names": Case(shuffled=True),
-}
-
 
 def write(folder, case):
     """Write the series and read it back."""
-    geometry = stacked_geometry(case.z, side=SIDE, **case.options)
-    hu = sphere(geometry, SIDE, SIDE, center=tuple(CENTER), radius=RADIUS)
-    names = [f"{k:04d}.dcm" for k in range(len(hu))]
-    if case.shuffled:
-        names = np.random.default_rng(0).permutation(names).tolist()
-    files = make_ct_series(folder / "in", geometry=geometry, hu=hu, names=names)
-    if case.lost is not None:
-        files[case.lost].unlink()
+    series = write_sphere(folder / "in", case)
     workspace = folder / "workspace"
     workspace.mkdir()
-    inventory = open_inputs([folder / "in"], workspace=workspace)
+    inventory = open_inputs([series], workspace=workspace)
     assert len(inventory.series) == 1 and not inventory.problems
     return load(inventory.series[0])
 
@@ -105,14 +69,14 @@ def measure(folder, case):
     return Measured(volume_ml(inside, scan), off_center(inside, scan), ml, off_center(share, volume), flags)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SPHERES)
 def test_volume_and_center_are_right_flagged_and_documented(tmp_path, name):
-    found = measure(tmp_path, CASES[name])
+    found = measure(tmp_path, SPHERES[name])
     print(f"\n| {name} | {found.row} |")
     assert found.native_ml == pytest.approx(TRUTH_ML, rel=0.02)
     assert found.volume_ml == pytest.approx(TRUTH_ML, rel=0.02)
     assert found.native_off < 1.0 and found.volume_off < 1.0
-    assert found.flags == CASES[name].flags
+    assert found.flags == SPHERES[name].flags
     text = (REPOSITORY / "docs" / "geometry.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", text, flags=re.MULTILINE)
     assert found.row in [row for case, row in rows if case == name], "docs/geometry.md tells other figures"
