@@ -90,10 +90,10 @@ class Recipe:
 
     Args:
         backbone: ``efficientnet_lite0`` or the name of a torchvision classifier (``strokeapp.models.backbones``).
+        first_size: Side of the images in the main cycle, where it is smaller than that of the refinement (``size``).
         encoder_rate: Learning rate of the encoder as a share of the rest's.
         layer_decay: By which it falls again from each stage of the encoder to the one before; 1 turns it off.
         pooled: Findings into which the pooled classifier is averaged in training, which it then learns from.
-        first_size: Side of the images in the main cycle, where it is smaller than that of the refinement (``size``).
         read_pooled: The same in the shipped network, where it is another choice; both logits are known out of fold.
         start_share: Share of the first weights in the trained network (see ``loop.mix_start``); needs weights
             of a whole network in ``init``.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
+
+from strokeapp.benchmark.readers import convert_with_dcm2niix, itk_series
 
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 AIR = -1000
@@ -55,9 +56,7 @@ def simpleitk_grids(folder: Path) -> list[Grid]:
     """Read with ``ImageSeriesReader``, whose coordinates are LPS."""
     import SimpleITK
 
-    reader = SimpleITK.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-    image = reader.Execute()
+    image = itk_series(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
@@ -92,11 +91,8 @@ def dicom2nifti_resampled_grids(folder: Path) -> list[Grid]:
 
 def dcm2niix_grids(folder: Path) -> list[Grid]:
     """Convert with dcm2niix; it writes a second image where it corrects tilt or spacing. Prints what it prints."""
-    import dcm2niix
-
     with tempfile.TemporaryDirectory() as out:
-        command = [dcm2niix.bin, "-z", "n", "-b", "n", "-f", "one", "-o", out, str(folder)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = convert_with_dcm2niix(folder, Path(out))
         print(done.stdout, done.stderr)
         return _niftis(Path(out))
 

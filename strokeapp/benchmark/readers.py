@@ -7,9 +7,10 @@ import importlib.util
 import io
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +65,16 @@ def simpleitk(folder: Path) -> NDArray:
     files = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     if len(files) == 1:
         return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(files[0]))
+    return SimpleITK.GetArrayFromImage(itk_series(files))
+
+
+def itk_series(files: Sequence[str]) -> Any:
+    """Return the SimpleITK image of a series, its files in ITK's order."""
+    import SimpleITK
+
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(files)
-    return SimpleITK.GetArrayFromImage(reader.Execute())
+    return reader.Execute()
 
 
 def dicom2nifti_reader(folder: Path) -> NDArray:
@@ -80,12 +88,17 @@ def dicom2nifti_reader(folder: Path) -> NDArray:
 
 def dcm2niix_reader(folder: Path) -> NDArray:
     """Convert to NIfTI, uncompressed, in another program, and read that."""
+    with tempfile.TemporaryDirectory() as out:
+        convert_with_dcm2niix(folder, Path(out))
+        return _nifti(Path(out))
+
+
+def convert_with_dcm2niix(folder: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """Write ``one*.nii`` with dcm2niix, uncompressed; return what it printed."""
     import dcm2niix
 
-    with tempfile.TemporaryDirectory() as out:
-        command = [dcm2niix.bin, "-z", "n", "-b", "n", "-o", out, str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
-        return _nifti(Path(out))
+    command = [dcm2niix.bin, "-z", "n", "-b", "n", "-f", "one", "-o", str(out), str(folder)]
+    return subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def _nifti(folder: Path) -> NDArray:

@@ -158,23 +158,18 @@ def _scans(card: Card, training: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _epochs(training: Mapping[str, Any]) -> str:
-    text = f"{int(training['epochs'])}{_at_size(training.get('first_size'))}"
+    first_size = training.get("first_size")
+    text = f"{int(training['epochs'])}" + (f" at {first_size} × {first_size} pixels" if first_size else "")
     if training.get("refinement"):
         extra = training["refinement"]
         text += f", then {int(extra['epochs'])} more in a second cycle at {extra['rate']:g} times the rate"
-        text += ", at full size" if training.get("first_size") else ""
-        changed = _augmentation(extra.get("augmentation", {}))
-        text += f" ({changed})" if changed != "none" else ""
+        text += (", at full size" if first_size else "") + _changes(extra.get("augmentation", {}))
     text += f"; {int(training['images_per_epoch']):,} images drawn in each"
     before = list(_chain(training))
     if not before:
         return text
     whole = _epoch_count(training) + sum(map(_epoch_count, before))
     return f"{text}; {whole} together with those of the {len(before)} runs it goes on from (see Network)"
-
-
-def _at_size(size: int | None) -> str:
-    return f" at {size} × {size} pixels" if size else ""
 
 
 def _chain(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -232,9 +227,8 @@ def _start(training: Mapping[str, Any]) -> str:
         which = "the same part" if before["same_part"] else "the final network"
         epochs = f"{before['epochs']} epoch{'s' if before['epochs'] != 1 else ''}"
         if before["refinement_epochs"]:
-            changed = _augmentation(before.get("refinement_augmentation", {}))
-            epochs += f" and {before['refinement_epochs']} in a second cycle"
-            epochs += f" ({changed})" if changed != "none" else ""
+            changes = _changes(before.get("refinement_augmentation", {}))
+            epochs += f" and {before['refinement_epochs']} in a second cycle{changes}"
         return (
             f"{which} of the run {before['name']} ({before['size']} × {before['size']} pixels, {epochs} of "
             f"{before['images_per_epoch']:,} images of {', '.join(before['datasets'])}, from {_start(before)})"
@@ -244,6 +238,12 @@ def _start(training: Mapping[str, Any]) -> str:
         return plain[init]
     name = PurePath(init.removeprefix("pretrained:")).name
     return f"the weights of an earlier training ({name.replace('{part}', 'of the same part')})"
+
+
+def _changes(augmentation: Mapping[str, Any]) -> str:
+    """Return what a second cycle changes in brackets, after a blank; nothing where it changes nothing."""
+    changed = _augmentation(augmentation)
+    return f" ({changed})" if changed != "none" else ""
 
 
 def _augmentation(values: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from strokeapp.errors import LimitError
+from strokeapp.reading.dicom_scan import UNDEFINED_LENGTH
 
 SEARCHED_BYTES = 128 * 1024
 """A file up to this size that names the deflated transfer syntax nowhere is not deflated."""
@@ -29,7 +30,6 @@ MOST_HEADER_BYTES = 64 * 2**20
 """Bytes before the pixels that are handed over."""
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Pixel data as 32-bit and 64-bit floating point numbers, and as integers."""
-UNDEFINED_LENGTH = 0xFFFFFFFF
 CHUNK, MOST_INFLATED = 65536, 2**20
 
 

@@ -29,11 +29,11 @@ from strokeapp.reading.decoder_process import SHARED
 from strokeapp.reading.dicom_deflated import deflated_from, with_stand_in
 from strokeapp.reading.dicom_facts import FileFacts, FrameFacts
 from strokeapp.reading.dicom_native import NativePixels
+from strokeapp.reading.dicom_scan import UNDEFINED_LENGTH
 from strokeapp.types import Modality
 
 DEFER_BYTES = 64 * 1024
 MAX_FRAMES = 50_000
-UNDEFINED_LENGTH = 0xFFFFFFFF
 UNCOMPRESSED = {
     DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
 }  # fmt: skip

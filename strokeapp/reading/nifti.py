@@ -257,8 +257,9 @@ def _interval(header: Nifti1Header) -> float | None:
     """Return the seconds from volume to volume, where time is the one axis beside space and its unit is stated."""
     unit = SECONDS_OF_UNIT.get(int(header["xyzt_units"]) & 0b111000)
     interval = float(header["pixdim"][4])
-    known = unit is not None and int(header["dim"][0]) == 4 and math.isfinite(interval) and interval > 0
-    return interval * unit if known and unit is not None else None
+    if unit is None or int(header["dim"][0]) != 4 or not (math.isfinite(interval) and interval > 0):
+        return None
+    return interval * unit
 
 
 def _affine(header: Nifti1Header) -> tuple[NDArray[np.float64], list[QualityFlag]]:

@@ -17,7 +17,7 @@ import pytest
 from viewer_driver import Viewer, viewers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-VIEWER_PATIENCE = 90_000
+PATIENCE = 90_000
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -115,6 +115,23 @@ def _wait_until_healthy(port: int, process: subprocess.Popen[bytes], log: Path, 
 
 
 @pytest.fixture(scope="module")
+def address(serve: Callable[..., str]) -> str:
+    """Serve the app itself."""
+    return serve(REPOSITORY / "app.py")
+
+
+@pytest.fixture
+def page(browser, address: str) -> Iterator:
+    """Give the first screen in a browser window of its own."""
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(address)
+    opened.get_by_text("Or open a demonstration study").wait_for()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
 def planes_address(serve: Callable[..., str]) -> str:
     """Serve the viewer with a phantom in all planes."""
     return serve(Path(__file__).with_name("planes_app.py"))
@@ -123,5 +140,5 @@ def planes_address(serve: Callable[..., str]) -> str:
 @pytest.fixture
 def open_phantom(browser, planes_address: str) -> Iterator[Callable[..., Viewer]]:
     """Give a function that opens the phantom's viewer."""
-    with viewers(browser, planes_address, height=900, patience=VIEWER_PATIENCE) as opened:
+    with viewers(browser, planes_address, height=900, patience=PATIENCE) as opened:
         yield opened

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,23 +15,6 @@ pytestmark = pytest.mark.browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 90_000
-
-
-@pytest.fixture(scope="module")
-def address(serve) -> str:
-    """Serve the app itself."""
-    return serve(REPOSITORY / "app.py")
-
-
-@pytest.fixture
-def page(browser, address: str) -> Iterator:
-    """Give the first screen in a browser window of its own."""
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    opened.set_default_timeout(PATIENCE)
-    opened.goto(address)
-    opened.get_by_text("Or open a demonstration study").wait_for()
-    yield opened
-    opened.close()
 
 
 def upload(page, paths: list[Path]) -> None:

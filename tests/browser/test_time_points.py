@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from factories import make_nifti
 
 pytestmark = pytest.mark.browser
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 90_000
 TIMES, SECONDS = 12, 1.5
 RAS = np.array([[2.0, 0, 0, -96], [0, 2.0, 0, -110], [0, 0, 5.0, 0], [0, 0, 0, 1]])
@@ -32,23 +31,6 @@ def bolus() -> np.ndarray:
     return np.stack(times, axis=-1).astype(np.int16)
 
 
-@pytest.fixture(scope="module")
-def address(serve) -> str:
-    """Serve the app itself."""
-    return serve(REPOSITORY / "app.py")
-
-
-@pytest.fixture
-def page(browser, address: str) -> Iterator:
-    """Give the first screen in a browser window of its own."""
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    opened.set_default_timeout(PATIENCE)
-    opened.goto(address)
-    opened.get_by_text("Or open a demonstration study").wait_for()
-    yield opened
-    opened.close()
-
-
 def opened(page, folder: Path, *names: str) -> Viewer:
     """Upload the series under some names and give the viewer of the first."""
     header = {"xyzt_units": 2 | 8, "pixdim": [1, 2, 2, 5, SECONDS, 1, 1, 1]}
@@ -56,6 +38,15 @@ def opened(page, folder: Path, *names: str) -> Viewer:
     page.locator("input[type=file]").first.set_input_files(paths)
     page.locator('.viewer[data-ready="true"][data-time="1"]').wait_for()
     return Viewer(page, Traffic())
+
+
+def compare_with(page, name: str) -> None:
+    """Choose the series beside; in its first second on the page the list takes a click without opening."""
+    option, deadline = page.get_by_role("option", name=name).first, time.monotonic() + PATIENCE / 1000
+    while not option.is_visible() and time.monotonic() < deadline:
+        page.get_by_test_id("stSelectbox").locator("input").click()
+        page.wait_for_timeout(1000)
+    option.click()
 
 
 def mean_in_ellipse(viewer: Viewer) -> float:
@@ -110,11 +101,9 @@ def test_time_is_stepped_through_and_the_view_stays(page, tmp_path: Path, screen
     assert not page.get_by_role("alert").count()
 
 
-@pytest.mark.xfail(reason="the second series is not always offered in time on a busy machine")
 def test_two_time_series_beside_each_other_have_a_time_each(page, tmp_path: Path, screenshots: Path) -> None:
     viewer = opened(page, tmp_path, "sub-1_dsc.nii", "sub-2_dsc.nii")
-    page.get_by_test_id("stSelectbox").locator("input").click()
-    page.get_by_role("option", name="MR perfusion").first.click()
+    compare_with(page, "MR perfusion")
     page.locator('.viewer[data-layout="compare"][data-time="1 1"]').wait_for()
     viewer.root.get_by_role("button", name="Linked").click()
     for slider, times in ((1, "1 2"), (0, "2 2")):

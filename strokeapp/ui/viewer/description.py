@@ -92,8 +92,6 @@ def _title(scan: Scan) -> str:
 
 def _time(scan: Scan) -> str:
     """Say which of several images at each position is shown; it has a line of its own, which nothing cuts short."""
-    return (
-        ""
-        if scan.time_point is None
-        else f"{one_of(scan.sequence).capitalize()} {scan.time_point + 1} of {scan.frames}"
-    )
+    if scan.time_point is None:
+        return ""
+    return f"{one_of(scan.sequence).capitalize()} {scan.time_point + 1} of {scan.frames}"
