@@ -67,7 +67,8 @@ def _package(args: argparse.Namespace) -> None:
     from model_training.package import write_network
 
     pooled = None if args.pooled is None else tuple(args.pooled)
-    print(write_network(args.run_folder, args.out, hardware=args.hardware, pooled=pooled, manifest=args.manifest))
+    settings = {"hardware": args.hardware, "pooled": pooled, "manifest": args.manifest, "folds": args.keep_folds}
+    print(write_network(args.run_folder, args.out, **settings))
 
 
 def _familiarity(args: argparse.Namespace) -> None:
@@ -162,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     package.add_argument("--hardware", default="", help="for the card: what the run took place on")
     package.add_argument("--manifest", type=Path, help="adds lesion sizes to the card")
     package.add_argument("--pooled", nargs="*", help="findings that average in the pooled classifier (the recipe's)")
+    package.add_argument(
+        "--no-folds", action="store_false", dest="keep_folds", help="do not keep the weights of the folds"
+    )
     package.set_defaults(run=_package)
     known = commands.add_parser("familiarity", help="fit what a shipped network abstains from as unlike its training")
     known.add_argument("run_folder", type=Path, metavar="RUN", help="folder of its run")

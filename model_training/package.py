@@ -23,7 +23,7 @@ from model_training.recipe import Recipe
 from model_training.runs import averaged_weights, load_recipe, read_rows, unfinished
 from strokeapp.errors import RecipeError
 from strokeapp.inference.slices import calibrated
-from strokeapp.models.registry import CARD, PREDICTIONS, WEIGHTS, FindingSettings, sha256
+from strokeapp.models.registry import CARD, FOLDS, PREDICTIONS, WEIGHTS, FindingSettings, fold_file, sha256
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.types import Finding
 
@@ -128,8 +128,11 @@ def write_network(
     hardware: str = "",
     pooled: tuple[str, ...] | None = None,
     manifest: Path | None = None,
+    folds: bool = True,
 ) -> Path:
     """Write weights, card and predictions of a finished run into ``folder / NAME``; return that folder.
+
+    The weights of the folds go beside the folder of shipped networks (``fold_file``), where no reading needs them.
 
     Args:
         run: Folder of the run.
@@ -137,25 +140,44 @@ def write_network(
         hardware: For the card; what Python tells of this machine unless given.
         pooled: See ``collect``.
         manifest: From which lesion sizes are added to the card, where it is at hand.
+        folds: Whether the weights of the folds are kept too; without them nobody can judge the network out of fold.
     """
     results = collect(run, pooled=pooled)
     settings = settle_all(results)
     target = folder / results.recipe.name
     target.mkdir(parents=True, exist_ok=True)
-    state = averaged_weights(run, FINAL)
-    tensors = {name: _half(name, value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
-    save_file(tensors, target / WEIGHTS)
+    facts: dict[str, Any] = _write_weights(run, FINAL, target / WEIGHTS)
     predictions_table(results, settings).to_csv(target / PREDICTIONS, index=False)
-    facts: dict[str, Any] = {
-        "sha256": sha256(target / WEIGHTS),
-        "bytes": (target / WEIGHTS).stat().st_size,
-        "parameters": int(sum(value.numel() for value in tensors.values())),
-    }
+    facts[FOLDS] = _write_folds(run, target, results.recipe.folds if folds else 0)
     card = build_card(results, settings, weights=facts, hardware=hardware or _machine())
     (target / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (target / WEIGHTS).chmod(0o644)
     complete_card(target, manifest=manifest)
     return target
+
+
+def _write_weights(run: Path, part: str, path: Path) -> dict[str, Any]:
+    """Write a part's averaged weights; return their sha256, bytes and number of parameters."""
+    state = averaged_weights(run, part)
+    tensors = {name: _half(name, value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    save_file(tensors, path)
+    path.chmod(0o644)
+    parameters = int(sum(value.numel() for value in tensors.values()))
+    return {"sha256": sha256(path), "bytes": path.stat().st_size, "parameters": parameters}
+
+
+def _write_folds(run: Path, target: Path, count: int) -> list[dict[str, Any]]:
+    """Write the weights of the folds in place of those of an earlier run; return file, sha256 and bytes of each."""
+    folder = fold_file(target, 0).parent
+    for old in folder.glob("fold*.safetensors"):
+        old.unlink()
+    if count:
+        folder.mkdir(parents=True, exist_ok=True)
+    kept = []
+    for number in range(count):
+        path = fold_file(target, number)
+        facts = _write_weights(run, f"fold{number}", path)
+        kept.append({"file": path.name, "sha256": facts["sha256"], "bytes": facts["bytes"]})
+    return kept
 
 
 def _half(name: str, value: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from factories import slice_geometry
-from strokeapp.models.registry import CARD, WEIGHTS, Card, read_card, sha256
+from strokeapp.models.registry import CARD, WEIGHTS, Card, fold_file, read_card, sha256
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Geometry, Modality, Plane, Scan, Sequence, Units
 
@@ -57,16 +57,34 @@ def card_values(*, name: str = "toy_ct", size: int = 64, **changes: Any) -> dict
     return values | changes
 
 
-def install_network(folder: Path, *, seed: int = 0, values: Mapping[str, Any] | None = None) -> Card:
-    """Write a network of random weights and its card into ``folder / NAME`` as packaging does; return its card."""
+def install_network(
+    folder: Path, *, seed: int = 0, values: Mapping[str, Any] | None = None, fold_seeds: tuple[int, ...] = ()
+) -> Card:
+    """Write a network of random weights and its card into ``folder / NAME`` as packaging does; return its card.
+
+    Args:
+        folder: Of shipped networks.
+        seed: Of the weights.
+        values: Of the card.
+        fold_seeds: Of the weights of each fold, kept beside the folder.
+    """
     values = dict(values or card_values())
     target = folder / values["name"]
     target.mkdir(parents=True)
-    state = random_network(seed=seed).state_dict()
-    save_file({n: v.contiguous() for n, v in state.items() if not n.endswith("num_batches_tracked")}, target / WEIGHTS)
-    values["weights"] = {**values["weights"], "sha256": sha256(target / WEIGHTS)}
+    values["weights"] = {**values["weights"], "sha256": _write_weights(target / WEIGHTS, seed)}
+    if fold_seeds:
+        fold_file(target, 0).parent.mkdir(parents=True)
+        paths = [fold_file(target, number) for number in range(len(fold_seeds))]
+        kept = [{"file": p.name, "sha256": _write_weights(p, s)} for p, s in zip(paths, fold_seeds, strict=True)]
+        values["weights"]["folds"] = kept
     (target / CARD).write_text(json.dumps(values), encoding="utf-8")
     return read_card(target)
+
+
+def _write_weights(path: Path, seed: int) -> str:
+    state = random_network(seed=seed).state_dict()
+    save_file({n: v.contiguous() for n, v in state.items() if not n.endswith("num_batches_tracked")}, path)
+    return sha256(path)
 
 
 def ellipse(shape: tuple[int, int], center: tuple[float, float], radii: tuple[float, float]) -> NDArray[np.bool_]:

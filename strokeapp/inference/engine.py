@@ -79,14 +79,18 @@ def prepare(network: SliceNetwork, *, onnx: bool | None = None) -> ReadingNetwor
     return folded(network)
 
 
-def reading_network(card: Card) -> ReadingNetwork:
+def reading_network(card: Card, fold: int | None = None) -> ReadingNetwork:
     """Return the prepared network of a card: one for all sessions and threads of this process.
+
+    Args:
+        card: Of the network.
+        fold: As for ``load_network``.
 
     Raises:
         WeightsMissingError, WeightsHashError, ModelError: As ``load_network``.
     """
     with _MAKING:  # two sessions that come at once must not each make their own
-        return _prepared(load_network(card))
+        return _prepared(load_network(card, fold))
 
 
 @lru_cache(maxsize=8)

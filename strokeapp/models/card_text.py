@@ -64,6 +64,7 @@ def facts_table(raw: Mapping[str, Any]) -> str:
         ("recurrent layers", network.get("recurrent_layers", 0)),
         ("parameters", f"{weights['parameters']:,}" if "parameters" in weights else "not stated"),
         ("weights, SHA-256", weights.get("sha256", "not stated")),
+        ("weights of the folds", f"{len(weights['folds'])} kept" if weights.get("folds") else "not kept"),
         ("license", raw.get("license", "not stated")),
     ]
     return markdown_table(("what", "value"), rows)

@@ -22,6 +22,7 @@ from strokeapp.types import Finding, Modality, Sequence
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 EARLIER_FOLDER = WEIGHTS_FOLDER.parent / "earlier"
 CARD, WEIGHTS, PREDICTIONS = "card.json", "weights.safetensors", "predictions.csv"
+FOLDS = "folds"
 _LOADING = threading.Lock()
 
 
@@ -94,6 +95,11 @@ class Card:
         """Return the file of stored out-of-fold predictions."""
         return self.folder / PREDICTIONS
 
+    @property
+    def kept_folds(self) -> int:
+        """Return of how many folds the weights were kept; 0 where they were not."""
+        return len(self.raw["weights"].get(FOLDS, ()))
+
 
 def read_card(folder: Path) -> Card:
     """Read ``card.json`` in a network's folder.
@@ -128,6 +134,7 @@ def _check_parts(raw: Mapping[str, Any], findings: Mapping[Finding, FindingSetti
     """Touch what is used only when the network reads, so that a bad card is noticed at once."""
     if len(raw["weights"]["sha256"]) != 64:
         raise ValueError("weights.sha256 is not a SHA-256")
+    tuple(item["sha256"] for item in raw["weights"].get(FOLDS, ()))
     float(raw["network"]["top_share"])
     tuple(raw["network"]["pooled"])
     for settings in findings.values():
@@ -172,26 +179,54 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def load_network(card: Card) -> SliceNetwork:
+def fold_file(network: Path, fold: int) -> Path:
+    """Return where a fold's weights lie: in ``folds/NAME`` beside the folder of shipped networks.
+
+    They judge the network out of fold and read nobody, so the application neither loads nor hashes them.
+
+    Args:
+        network: Folder of the shipped network.
+        fold: Its number.
+    """
+    return network.parent.parent / FOLDS / network.name / f"fold{fold}.safetensors"
+
+
+def load_network(card: Card, fold: int | None = None) -> SliceNetwork:
     """Load a network's weights after checking their hash; kept in memory for the next call.
 
     The returned network is shared: it is in evaluation mode and must not be changed.
 
+    Args:
+        card: Of the network.
+        fold: Number of the fold whose network is asked for, which has not seen that fold's patients; the final
+            network unless given.
+
     Raises:
-        WeightsMissingError: There is no weight file.
+        WeightsMissingError: There is no weight file, or none was kept of that fold.
         WeightsHashError: The file is not the one the card describes.
         ModelError: The tensors do not fit the network.
     """
-    path = card.folder / WEIGHTS
+    path, expected = (card.folder / WEIGHTS, card.weights_hash) if fold is None else _kept(card, fold)
     if not path.is_file():
-        raise WeightsMissingError(f"The weights of {card.name} are not installed; without them there is no reading.")
+        what = "weights" if fold is None else f"weights of fold {fold}"
+        raise WeightsMissingError(f"The {what} of {card.name} are not installed; without them there is no reading.")
     with _LOADING:  # two sessions that come at once share one copy
-        return _load(card.folder, card.weights_hash, path.stat().st_mtime_ns)
+        return _load(card.folder, path, expected, path.stat().st_mtime_ns)
+
+
+def _kept(card: Card, fold: int) -> tuple[Path, str]:
+    """Return file and SHA-256 of a fold's weights."""
+    if not 0 <= fold < card.kept_folds:
+        raise WeightsMissingError(
+            f"The weights of fold {fold} of {card.name} were not kept. "
+            "Package its run again: python -m model_training package RUN."
+        )
+    return fold_file(card.folder, fold), card.raw["weights"][FOLDS][fold]["sha256"]
 
 
 @lru_cache(maxsize=8)
-def _load(folder: Path, expected: str, _modified: int) -> SliceNetwork:
-    card, data = read_card(folder), (folder / WEIGHTS).read_bytes()
+def _load(folder: Path, path: Path, expected: str, _modified: int) -> SliceNetwork:
+    card, data = read_card(folder), path.read_bytes()
     actual = hashlib.sha256(data).hexdigest()
     if actual != expected:
         raise WeightsHashError(

@@ -16,8 +16,9 @@ from model_training import loop
 from model_training.cross_validation import recipe_rows, run_recipe
 from model_training.package import collect, write_network
 from model_training.runs import read_rows, trained_network
-from strokeapp.errors import RecipeError
-from strokeapp.models.registry import choose, load_network, sha256
+from strokeapp.errors import RecipeError, WeightsMissingError
+from strokeapp.models.card_text import facts_table
+from strokeapp.models.registry import choose, load_network, read_card, sha256
 from strokeapp.performance.predictions import read_predictions
 from strokeapp.types import Modality, Sequence
 
@@ -44,7 +45,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shipped(run, tmp_path_factory):
-    return write_network(run[2], tmp_path_factory.mktemp("weights"), hardware="two cores")
+    return write_network(run[2], tmp_path_factory.mktemp("models") / "weights", hardware="two cores")
 
 
 def test_external_sets_are_never_learnt_from(run):
@@ -76,6 +77,32 @@ def test_the_shipped_network_loads_and_is_the_trained_one(shipped, run):
     for name, value in network.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             torch.testing.assert_close(value, average[name], rtol=1e-3, atol=1e-3)
+
+
+def test_the_folds_are_kept_beside_the_shipped_networks(shipped, run):
+    card = read_card(shipped)
+    assert card.kept_folds == 2
+    for number, kept in enumerate(card.raw["weights"]["folds"]):
+        path = shipped.parent.parent / "folds" / "toy_ct" / kept["file"]
+        assert path.name == f"fold{number}.safetensors"
+        assert (kept["sha256"], kept["bytes"]) == (sha256(path), path.stat().st_size)
+        average = torch.load(run[2] / f"fold{number}" / "checkpoint.pt", weights_only=True)["average"]
+        for name, value in load_network(card, number).state_dict().items():
+            if not name.endswith("num_batches_tracked"):
+                torch.testing.assert_close(value, average[name], rtol=1e-3, atol=1e-3)
+    assert "2 kept" in facts_table(card.raw)
+
+
+def test_without_folds_those_of_an_earlier_package_go(run, tmp_path):
+    folder = write_network(run[2], tmp_path / "weights")
+    assert sorted(path.name for path in (tmp_path / "folds" / "toy_ct").iterdir()) == [
+        "fold0.safetensors",
+        "fold1.safetensors",
+    ]
+    card = read_card(write_network(run[2], tmp_path / "weights", folds=False))
+    assert card.folder == folder and card.kept_folds == 0 and not list((tmp_path / "folds").rglob("*.safetensors"))
+    with pytest.raises(WeightsMissingError, match="fold 0 of toy_ct were not kept"):
+        load_network(card, 0)
 
 
 def test_the_card_tells_what_was_done(shipped, run):
@@ -123,7 +150,7 @@ def test_the_classifier_may_be_trained_along_and_not_read(run, tmp_path):
         with np.load(folder / part / "predictions.npz") as parts:
             mine = (rows["fold"] == number).to_numpy()[parts["rows"]]
             np.testing.assert_array_equal(results.logits[parts["rows"][mine]], parts["map_findings"][mine])
-    card = json.loads((write_network(tmp_path / "run", tmp_path) / "card.json").read_text())
+    card = json.loads((write_network(tmp_path / "run", tmp_path / "weights") / "card.json").read_text())
     assert card["network"]["pooled"] == [] and card["training"]["pooled"] == ["hemorrhagic"]
     assert not trained_network(tmp_path / "run", "final", results.recipe).pooled_weight.any()
     assert trained_network(folder, "final", recipe).pooled_weight.any()

@@ -15,7 +15,17 @@ from factories_models import card_values, install_network, random_network
 
 from strokeapp.errors import ModelError, WeightsHashError, WeightsMissingError
 from strokeapp.models import registry
-from strokeapp.models.registry import CARD, WEIGHTS, choose, find, installed, load_network, read_card, sha256
+from strokeapp.models.registry import (
+    CARD,
+    WEIGHTS,
+    choose,
+    find,
+    fold_file,
+    installed,
+    load_network,
+    read_card,
+    sha256,
+)
 from strokeapp.models.slice_network import SliceNetwork
 from strokeapp.types import Modality, Sequence
 
@@ -76,6 +86,33 @@ def test_weights_changed_after_loading_are_noticed(card):
     rewrite(card.folder, b"something else", fit_hash=False)
     with pytest.raises(WeightsHashError):
         load_network(card)
+
+
+def test_a_fold_has_its_own_weights_and_hash(tmp_path):
+    card = install_network(tmp_path / "weights", fold_seeds=(7, 8))
+    stored = random_network(seed=8).state_dict()
+    for name, value in load_network(card, 1).state_dict().items():
+        assert torch.equal(value, stored[name]), name
+    assert load_network(card) is not load_network(card, 0) is load_network(card, 0)
+    fold_file(card.folder, 0).write_bytes(fold_file(card.folder, 1).read_bytes())
+    with pytest.raises(WeightsHashError):
+        load_network(card, 0)
+    fold_file(card.folder, 1).unlink()
+    with pytest.raises(WeightsMissingError, match="weights of fold 1 of toy_ct are not installed"):
+        load_network(card, 1)
+
+
+def test_folds_that_were_not_kept_are_named(card):
+    with pytest.raises(WeightsMissingError, match="fold 2 of toy_ct were not kept"):
+        load_network(card, 2)
+
+
+def test_the_application_reads_no_weights_of_folds(tmp_path, monkeypatch):
+    card, read = install_network(tmp_path / "weights", fold_seeds=(7, 8)), []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.append(path), whole(path))[1])
+    load_network(installed(tmp_path / "weights")[0])
+    assert read == [card.folder / WEIGHTS]
 
 
 def test_missing_weights_are_named(card):
