@@ -79,10 +79,17 @@ def _familiarity(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from model_training.evaluate import evaluate
+    import json
 
-    evaluate(args.manifest, args.out, model=args.model)
-    print(args.out / "metrics.json")
+    from model_training.evaluate import evaluate
+    from model_training.out_of_fold import comparison_text
+
+    evaluate(args.manifest, args.out, model=args.model, out_of_fold=args.out_of_fold)
+    metrics = args.out / "metrics.json"
+    for name, found in json.loads(metrics.read_text(encoding="utf-8"))["networks"].items():
+        if args.out_of_fold:
+            print(comparison_text(name, found["out_of_fold"]), end="\n\n")
+    print(metrics)
 
 
 def _figures(args: argparse.Namespace) -> None:
@@ -176,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--manifest", type=Path, required=True)
     judge.add_argument("--model", default="auto", help='a shipped network, or "auto": by modality and sequence')
     judge.add_argument("--out", type=Path, required=True)
+    judge.add_argument("--out-of-fold", action="store_true", help="read each image by the fold that never saw it")
     judge.set_defaults(run=_evaluate)
     figures = commands.add_parser("figures", help="print a shipped network's figures as a table")
     figures.add_argument("model")

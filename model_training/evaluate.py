@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from model_training.image_store import open_picture
 from model_training.manifest import LABELS, read_manifest, slice_positions, volume_names
+from model_training.out_of_fold import compare_with_stored, fold_number, map_logits, network_dice, stored_folds
 from strokeapp.errors import ManifestError, StrokeAppError
 from strokeapp.imaging.head_crop import place_back
 from strokeapp.imaging.network_input import SliceInput, slice_input
@@ -81,7 +83,39 @@ def card_for(row, model: str, folder: Path) -> Card | None:
     return card if modality is card.modality and sequence in card.sequences else None
 
 
-def evaluate(manifest: Path, out: Path, *, model: str = "auto", folder: Path = WEIGHTS_FOLDER) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Readers:
+    """Say which network reads which row.
+
+    Args:
+        model: Name of a shipped network, or "auto" for the one trained for each row's modality and sequence.
+        folder: Of shipped networks.
+        folds: Network to path to fold, where rows that the network learnt from are read out of fold; else None.
+    """
+
+    model: str
+    folder: Path
+    folds: Mapping[str, Mapping[str, str]] | None = None
+
+    def fold(self, card: Card, path: str) -> str:
+        """Return the fold of a row as in the stored predictions; empty where that is not asked or not known."""
+        return "" if self.folds is None else self.folds[card.name].get(path, "")
+
+
+def readers_of(table: pd.DataFrame, model: str, folder: Path, *, out_of_fold: bool) -> Readers:
+    """Return what reads the rows of a manifest; arguments as for ``evaluate``."""
+    if model != "auto":
+        find(model, folder)
+    if not out_of_fold:
+        return Readers(model, folder)
+    kinds = table.drop_duplicates(["modality", "sequence"]).itertuples()
+    cards = {card.name: card for row in kinds if (card := card_for(row, model, folder)) is not None}
+    return Readers(model, folder, {name: stored_folds(card) for name, card in cards.items()})
+
+
+def evaluate(
+    manifest: Path, out: Path, *, model: str = "auto", folder: Path = WEIGHTS_FOLDER, out_of_fold: bool = False
+) -> pd.DataFrame:
     """Write ``predictions.csv`` and ``metrics.json`` for every row of a manifest; return the predictions.
 
     A row whose file cannot be opened, or that no network reads, keeps empty probabilities; the former are named
@@ -92,10 +126,16 @@ def evaluate(manifest: Path, out: Path, *, model: str = "auto", folder: Path = W
         out: Folder to write into; made if it is not there.
         model: Name of a shipped network, or "auto" for the one trained for each row's modality and sequence.
         folder: Of shipped networks.
+        out_of_fold: Whether a row of the stored predictions is read by the network of its fold, which has not seen
+            it. Lesion Dice is then taken at the network's resolution, as it was stored, and the metrics of a network
+            hold the comparison with its stored predictions.
+
+    Raises:
+        ManifestError: The manifest is missing or not as documented.
+        WeightsMissingError: There is no such network, or the weights of its folds were not kept.
     """
     table = read_manifest(manifest)
-    if model != "auto":
-        find(model, folder)
+    readers = readers_of(table, model, folder, out_of_fold=out_of_fold)
     result = table[["path", "patient", "dataset", *LABELS, "presumed"]].copy()
     result.insert(3, "fold", "")
     for finding in FINDINGS:
@@ -104,13 +144,14 @@ def evaluate(manifest: Path, out: Path, *, model: str = "auto", folder: Path = W
     failures, logits = 0, np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     rows = list(table.itertuples())
     for first in tqdm(range(0, len(rows), CHUNK), desc="evaluate", unit="chunk", disable=len(rows) <= CHUNK):
-        failures += _chunk(rows[first : first + CHUNK], result, logits, manifest.parent, model, folder)
+        failures += _chunk(rows[first : first + CHUNK], result, logits, manifest.parent, readers)
     _judge(result, table, logits, folder)
     out.mkdir(parents=True, exist_ok=True)
     for name in LABELS:
         result[name] = result[name].astype("Int8")
     result.to_csv(out / "predictions.csv", index=False)
-    (out / "metrics.json").write_text(json.dumps(_metrics(result, failures, folder), indent=1), encoding="utf-8")
+    metrics = _metrics(result, failures, readers)
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     return result
 
 
@@ -124,13 +165,13 @@ def _judge(result: pd.DataFrame, table: pd.DataFrame, logits: NDArray, folder: P
             result.loc[result.index[rows], f"{finding.value}_probability"] = np.round(values, 6)
 
 
-def _chunk(rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: Path, model: str, folder: Path) -> int:
+def _chunk(rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: Path, readers: Readers) -> int:
     """Read a chunk of rows into the table and the logits (in place); return how many could not be opened."""
-    groups: dict[str, list[tuple]] = {}
+    groups: dict[tuple[str, str], list[tuple]] = {}
     cards: dict[str, Card] = {}
     failures = 0
     for row in rows:
-        card = card_for(row, model, folder)
+        card = card_for(row, readers.model, readers.folder)
         if card is None:
             continue
         try:
@@ -141,57 +182,73 @@ def _chunk(rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: 
             continue
         item = slice_input(image.gray, card.modality, size=card.size, aspect=image.aspect, margin=card.margin)
         cards[card.name] = card
-        groups.setdefault(card.name, []).append((row, item, image.gray.shape))
-    for name, members in groups.items():
-        card = cards[name]
-        outputs = run_slices(reading_network(card), [item for _, item, _ in members], card.modality)
-        logits[[row.Index for row, _, _ in members]] = outputs.logits
-        _fill(result, members, outputs, card, base)
+        groups.setdefault((card.name, readers.fold(card, row.path)), []).append((row, item, image.gray.shape))
+    for (name, fold), members in groups.items():
+        network, card = reading_network(cards[name], fold_number(fold)), cards[name]
+        outputs = run_slices(network, [item for _, item, _ in members], card.modality)
+        indices = [row.Index for row, _, _ in members]
+        logits[indices], result.loc[indices, "fold"] = outputs.logits, fold
+        _fill(result, members, outputs, card, base, at_network=readers.folds is not None)
     return failures
 
 
-def _fill(result: pd.DataFrame, members: list[tuple], outputs: SliceOutputs, card: Card, base: Path) -> None:
+def _fill(
+    result: pd.DataFrame, members: list[tuple], outputs: SliceOutputs, card: Card, base: Path, *, at_network: bool
+) -> None:
     for number, (row, item, shape) in enumerate(members):
         result.loc[row.Index, "model"] = f"{card.name} {card.version}"
-        if row.mask:
-            result.loc[row.Index, "lesion_dice"] = _lesion_dice(row, item, shape, outputs.maps[number], card, base)
+        drawn = _drawn(row, shape, card, base) if row.mask else None
+        if drawn is not None:
+            finding, mask = drawn
+            lesion = outputs.maps[number, FINDINGS.index(finding)]
+            if at_network:
+                dice = network_dice(map_logits(lesion), mask, item, card.map_cut)
+            else:
+                dice = _lesion_dice(lesion, mask, item, card.map_cut)
+            result.loc[row.Index, "lesion_dice"] = round(dice, 4)
 
 
-def _lesion_dice(row, item: SliceInput, shape: tuple[int, int], maps: NDArray, card: Card, base: Path) -> float:
-    """Return the Dice of mask and lesion map in the image's own frame; nan where either says nothing.
+def _drawn(row, shape: tuple[int, int], card: Card, base: Path) -> tuple[Finding, NDArray[np.bool_]] | None:
+    """Return which finding a row's mask marks, and where; None where that says nothing of the network.
 
     The mask is taken for the infarct where the row is ischemic, else for the hemorrhage.
     """
     finding = Finding.ISCHEMIC if row.ischemic == 1 else Finding.HEMORRHAGIC
     if finding not in card.findings:
-        return float("nan")
+        return None
     try:
         mask = open_picture(base / row.mask) > 0.5
     except StrokeAppError as error:
         print(f"{row.mask}: {error.user_message}", file=sys.stderr)
-        return float("nan")
+        return None
     if mask.shape != shape:
         print(f"{row.mask}: is {mask.shape}, its image {shape}; no Dice.", file=sys.stderr)
-        return float("nan")
-    lesion = place_back(maps[FINDINGS.index(finding)].astype(np.float32), item.box, shape) > card.map_cut
-    total = mask.sum() + lesion.sum()
-    return round(float(2 * (mask & lesion).sum() / total), 4) if mask.any() else float("nan")
+        return None
+    return finding, mask
 
 
-def _metrics(result: pd.DataFrame, failures: int, folder: Path) -> dict:
+def _lesion_dice(lesion: NDArray[np.float16], mask: NDArray[np.bool_], item: SliceInput, cut: float) -> float:
+    """Return the Dice of mask and lesion map in the image's own frame; nan where nothing is drawn."""
+    found = place_back(lesion.astype(np.float32), item.box, mask.shape) > cut
+    return float(2 * (mask & found).sum() / (mask.sum() + found.sum())) if mask.any() else float("nan")
+
+
+def _metrics(result: pd.DataFrame, failures: int, readers: Readers) -> dict:
     """Return counts of all rows, and per network what its own rows say at its own thresholds."""
     names = result["model"].str.rpartition(" ")[0]
+    compared = readers.folds is not None
     return {
         "images": len(result),
         "answered": int((result["model"] != "").sum()),
         "not_opened": failures,
         "networks": {
-            name: _network_metrics(result[names == name], find(name, folder)) for name in sorted(set(names) - {""})
+            name: _network_metrics(result[names == name], find(name, readers.folder), compared=compared)
+            for name in sorted(set(names) - {""})
         },
     }
 
 
-def _network_metrics(result: pd.DataFrame, card: Card) -> dict:
+def _network_metrics(result: pd.DataFrame, card: Card, *, compared: bool) -> dict:
     """Return the figures of one network's rows: others have other thresholds, and other kinds of images."""
     thresholds = {finding: settings.threshold for finding, settings in card.findings.items()}
     numeric = result.astype(dict.fromkeys(LABELS, "float64"))
@@ -205,4 +262,4 @@ def _network_metrics(result: pd.DataFrame, card: Card) -> dict:
             name: {"n": len(v), "mean": round(float(v.mean()), 4), "median": round(float(v.median()), 4)}
             for name, v in dice
         },
-    }
+    } | ({"out_of_fold": compare_with_stored(result, card)} if compared else {})

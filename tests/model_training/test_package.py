@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 from factories_training import toy_recipe, toy_table, write_toy_manifest
+from sklearn.metrics import roc_auc_score
 
 from model_training import loop
 from model_training.cross_validation import recipe_rows, run_recipe
+from model_training.evaluate import evaluate
 from model_training.package import collect, write_network
 from model_training.runs import read_rows, trained_network
 from strokeapp.errors import RecipeError, WeightsMissingError
@@ -126,6 +128,32 @@ def test_stored_predictions_are_what_the_performance_page_reads(shipped):
     np.testing.assert_array_equal(table["ischemic"].to_numpy(), TABLE["ischemic"].to_numpy())
     drawn = (table["dataset"] == "infarcts").to_numpy()
     assert table.loc[~drawn, "lesion_dice"].isna().all() and table.loc[drawn, "lesion_dice"].notna().all()
+
+
+def test_the_weights_of_the_folds_reproduce_the_stored_figures(shipped, run, tmp_path):
+    result = evaluate(run[1], tmp_path, folder=shipped.parent, out_of_fold=True)
+    stored = read_predictions(shipped / "predictions.csv")
+    assert result["fold"].tolist() == stored["fold"].tolist()
+    record = json.loads((tmp_path / "metrics.json").read_text())["networks"]["toy_ct"]["out_of_fold"]
+    assert (record["images"], record["stored"]) == (24, 24)
+    for finding in ("hemorrhagic", "ischemic"):
+        # What is left: half-precision weights, and pictures that the training store rounds to 8 bits after the cut.
+        gap = (result[f"{finding}_probability"] - stored[f"{finding}_probability"]).abs()
+        found = record["findings"][finding]
+        assert found["largest_difference"] == pytest.approx(gap.max()) and gap.max() < 0.002, gap.max()
+        areas = {row["dataset"]: row for row in found["auc"]}
+        labels = stored[finding].notna()
+        for name, table in (("stored", stored), ("reproduced", result)):
+            expected = roc_auc_score(stored.loc[labels, finding], table.loc[labels, f"{finding}_probability"])
+            assert areas["all"][name] == pytest.approx(expected)
+    for row in record["lesion_dice"].values():
+        assert row["images"] and row["reproduced"] == pytest.approx(row["stored"], abs=0.01)
+
+
+def test_out_of_fold_needs_the_folds(run, tmp_path):
+    write_network(run[2], tmp_path / "weights", folds=False)
+    with pytest.raises(WeightsMissingError, match="were not kept"):
+        evaluate(run[1], tmp_path / "out", folder=tmp_path / "weights", out_of_fold=True)
 
 
 def test_patients_keep_their_names(run, tmp_path):
