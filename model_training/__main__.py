@@ -92,6 +92,20 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(metrics)
 
 
+def _ensemble(args: argparse.Namespace) -> None:
+    import json
+
+    from model_training.ensemble import ensemble_text, judge, listen
+    from strokeapp.models.registry import find
+
+    card = find(args.model)
+    record = judge(listen(card, args.manifest), card)
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    print(ensemble_text(record))
+
+
 def _figures(args: argparse.Namespace) -> None:
     from model_training.figures import figures_table
     from strokeapp.models.registry import find
@@ -185,6 +199,11 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--out", type=Path, required=True)
     judge.add_argument("--out-of-fold", action="store_true", help="read each image by the fold that never saw it")
     judge.set_defaults(run=_evaluate)
+    ensemble = commands.add_parser("ensemble", help="judge the folds together on images that none has learnt from")
+    ensemble.add_argument("model", help="a shipped network whose folds were kept")
+    ensemble.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    ensemble.add_argument("--out", type=Path, help="JSON file of the figures")
+    ensemble.set_defaults(run=_ensemble)
     figures = commands.add_parser("figures", help="print a shipped network's figures as a table")
     figures.add_argument("model")
     figures.set_defaults(run=_figures)

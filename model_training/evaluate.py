@@ -197,7 +197,7 @@ def _fill(
 ) -> None:
     for number, (row, item, shape) in enumerate(members):
         result.loc[row.Index, "model"] = f"{card.name} {card.version}"
-        drawn = _drawn(row, shape, card, base) if row.mask else None
+        drawn = drawn_lesion(row, shape, card, base) if row.mask else None
         if drawn is not None:
             finding, mask = drawn
             lesion = outputs.maps[number, FINDINGS.index(finding)]
@@ -208,7 +208,7 @@ def _fill(
             result.loc[row.Index, "lesion_dice"] = round(dice, 4)
 
 
-def _drawn(row, shape: tuple[int, int], card: Card, base: Path) -> tuple[Finding, NDArray[np.bool_]] | None:
+def drawn_lesion(row, shape: tuple[int, int], card: Card, base: Path) -> tuple[Finding, NDArray[np.bool_]] | None:
     """Return which finding a row's mask marks, and where; None where that says nothing of the network.
 
     The mask is taken for the infarct where the row is ischemic, else for the hemorrhage.
