@@ -106,6 +106,18 @@ def _ensemble(args: argparse.Namespace) -> None:
     print(ensemble_text(record))
 
 
+def _own_source(args: argparse.Namespace) -> None:
+    from model_training.own_source import own_pairs, own_source_records, ship
+    from strokeapp.models.card_text import own_source_table
+    from strokeapp.models.registry import find
+
+    card = find(args.model)
+    records = own_source_records(own_pairs(card, args.manifest), card)
+    if args.ship:
+        ship(card, records)
+    print(own_source_table({"own_source": records}))
+
+
 def _figures(args: argparse.Namespace) -> None:
     from model_training.figures import figures_table
     from strokeapp.models.registry import find
@@ -204,6 +216,11 @@ def _parser() -> argparse.ArgumentParser:
     ensemble.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
     ensemble.add_argument("--out", type=Path, help="JSON file of the figures")
     ensemble.set_defaults(run=_ensemble)
+    own_source = commands.add_parser("own-source", help="lay every drawn infarct beside its own healed slice")
+    own_source.add_argument("model", help="a shipped network whose folds were kept")
+    own_source.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    own_source.add_argument("--ship", action="store_true", help="write the figures and what they limit into its card")
+    own_source.set_defaults(run=_own_source)
     figures = commands.add_parser("figures", help="print a shipped network's figures as a table")
     figures.add_argument("model")
     figures.set_defaults(run=_figures)

@@ -19,7 +19,7 @@ from model_training.experiments import read_experiments
 from model_training.goals import Evidence, goal_rows, slice_logits
 from model_training.init import PRETRAINED
 from model_training.lesion_sizes import add_manifest_columns
-from model_training.limits import INTENDED_USE, limits_of, weak_sources
+from model_training.limits import INTENDED_USE, leaning_on_source, limits_of, weak_sources
 from model_training.recipe import Recipe
 from model_training.runs import earlier_training
 from model_training.sources import SOURCES, TERMS
@@ -175,14 +175,25 @@ def complete_card(folder: Path, *, manifest: Path | None = None, n: int = RESAMP
     raw["network"] = {**raw["network"], "convolutional_layers": layers.convolutional}
     raw |= measured_parts(card, table, n=n)
     raw["intended_use"] = dict(INTENDED_USE)
-    raw["limits"] = [*limits_of(raw["sequences"]), *weak_sources(raw["subgroups"])]
+    raw["limits"] = measured_limits(raw)
     raw["experiments"], raw["explanations"] = read_experiments(folder), explained(card)
     raw["external"] = external_record(table, card)
     raw["goals"] = [row.record() for row in goal_rows(Evidence(dataclasses.replace(card, raw=raw), table, n))]
     raw["claim"] = claim_items(raw)
+    write_card(folder, raw)
+    return read_card(folder)
+
+
+def write_card(folder: Path, raw: Mapping[str, Any]) -> None:
+    """Write the card of the network in a folder; what is not finite is refused."""
     text = json.dumps(raw, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
-    return read_card(folder)
+
+
+def measured_limits(raw: Mapping[str, Any]) -> list[str]:
+    """Return the limits of a network: those of its kind of image, and those that its card's figures show."""
+    shown = (*weak_sources(raw.get("subgroups", ())), *leaning_on_source(raw.get("own_source", ())))
+    return [*limits_of(raw["sequences"]), *shown]
 
 
 def explained(card: Card) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from strokeapp.performance.intervals import RESAMPLES, bootstrap_interval
+from strokeapp.performance.summary import plain
 from strokeapp.performance.threshold import ratio
 
 SHARES = (0.1, 0.2, 0.5)
@@ -53,6 +54,5 @@ def errors_caught(wrong: ArrayLike, doubt: ArrayLike, groups: ArrayLike, *, n: i
         metric = partial(weighted_caught, share=share)
         value = float(metric(wrong, doubt, np.ones((1, wrong.size)))[0])
         ends = bootstrap_interval(metric, wrong, doubt, groups, n=n)
-        values = (None if not np.isfinite(x) else float(x) for x in (value, *ends))
-        rows.append(dict(zip(("abstained", "caught", "low", "high"), (share, *values), strict=True)))
+        rows.append(dict(zip(("abstained", "caught", "low", "high"), (share, *plain(value, *ends)), strict=True)))
     return rows

@@ -31,9 +31,10 @@ from strokeapp.models.slice_network import FINDINGS
 from strokeapp.performance.calibration_change import calibration_error
 from strokeapp.performance.crossed import EXTERNAL
 from strokeapp.performance.delong import delong
-from strokeapp.performance.intervals import RESAMPLES, bootstrap_interval
+from strokeapp.performance.intervals import RESAMPLES
 from strokeapp.performance.predictions import read_predictions
-from strokeapp.performance.threshold import ratio
+from strokeapp.performance.subgroups import mean_interval
+from strokeapp.performance.summary import plain
 from strokeapp.types import Finding
 
 NETWORKS = ("final", "ensemble")
@@ -159,7 +160,7 @@ def _figures(voices: Voices, card: Card, finding: Finding, chosen: NDArray[np.bo
         "patients": int(patients.max()) + 1,
         "positives": int(labels.sum()),
         "auc": _areas(logits, labels, patients, card, finding),
-        "ece": {name: _plain(error.value, *error.interval) for name, error in errors.items()},
+        "ece": {name: plain(error.value, *error.interval) for name, error in errors.items()},
         "wrong": {name: int(values.sum()) for name, values in wrong.items()},
         "caught_by_disagreement": errors_caught(wrong["final"], folds.std(axis=0, ddof=1), patients, n=n),
         "caught_by_nearness": errors_caught(wrong["final"], nearness, patients, n=n),
@@ -185,7 +186,7 @@ def _areas(
         labels = np.append(labels, np.full(len(others), 1 - labels[0]))
         patients = np.append(patients, patients.max() + 1 + _units(others))
     found = delong(labels, logits["final"], logits["ensemble"], clusters=patients)
-    return {"against": against, "final": found.auc_a, "ensemble": found.auc_b, "p": _plain(found.p)[0]}
+    return {"against": against, "final": found.auc_a, "ensemble": found.auc_b, "p": plain(found.p)[0]}
 
 
 def _units(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -199,23 +200,14 @@ def _dice(voices: Voices, n: int) -> Iterator[dict[str, Any]]:
     for dataset in sorted(voices.table.loc[drawn, "dataset"].unique()):
         chosen = drawn & (voices.table["dataset"] == dataset).to_numpy()
         final, ensemble = voices.dice[chosen].T
-        patients, nothing = _units(voices.table[chosen]), np.zeros(len(final), np.int8)
-        ends = bootstrap_interval(_weighted_mean, nothing, ensemble - final, patients, n=n)
+        ends = mean_interval(ensemble - final, _units(voices.table[chosen]), n=n)
         yield {
             "dataset": dataset,
             "images": len(final),
             "final": float(final.mean()),
             "ensemble": float(ensemble.mean()),
-            "difference": _plain(float((ensemble - final).mean()), *ends),
+            "difference": plain(float((ensemble - final).mean()), *ends),
         }
-
-
-def _weighted_mean(_labels: NDArray, values: NDArray, weights: NDArray) -> NDArray[np.float64]:
-    return ratio(weights @ values, weights.sum(axis=1))
-
-
-def _plain(*values: float) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def ensemble_text(record: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from strokeapp.inference.pooling import TOP_SLICES
-from strokeapp.models.markdown import named_figure
+from strokeapp.models.markdown import figure_text, named_figure
 
 INTENDED_USE = {
     "purpose": "Research on, and demonstration of, reading head CT and MR for stroke with a network.",
@@ -98,4 +98,28 @@ def weak_sources(subgroups: Iterable[Mapping[str, Any]]) -> list[str]:
                     f"{named_figure(row, measure)} on {size:,} images {which} the finding, at the shipped operating "
                     "point."
                 )
+    return found
+
+
+def leaning_on_source(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one limit for every source: how often a slice is still taken for an infarct when the infarct is gone.
+
+    Args:
+        records: The card's ``own_source``.
+    """
+    found = []
+    for row in records:
+        control = row["control"]
+        found.append(
+            f"Leaning on the source: of {row['images']:,} slices of {row['dataset']} with a drawn infarct, a share of "
+            f"{figure_text(*row['healed_flagged'])} is still taken for one when the mirrored healthy side is laid over "
+            f"it ({figure_text(*row['flagged'])} before). That much is seen in the rest of the slice, be it the "
+            f"scanner or infarct that nobody drew. AUC of slice against healed slice: {figure_text(*row['auc'])}. "
+            + (
+                f"With a like patch beside the infarct {figure_text(*control['control_flagged'])} of "
+                f"{control['images']:,} are flagged, so much of the fall is not the patch's own doing."
+                if control
+                else "No slice had room for a like patch beside the infarct, so the patch's own doing is not known."
+            )
+        )
     return found

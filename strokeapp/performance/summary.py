@@ -134,6 +134,11 @@ def counts(sample: Sample) -> dict[str, int]:
     }
 
 
+def plain(*values: float) -> list[float | None]:
+    """Return figures as plain values for JSON; what is not finite becomes None."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Turn a table of figures into plain values for JSON; nan becomes None.
 

@@ -87,6 +87,10 @@ def _evidence(card: Card) -> None:
     st.subheader("Calibration", anchor=False)
     st.markdown(card_text.calibration_table(card.raw))
     st.caption("ECE: expected calibration error, the mean gap between probability and observed share in ten bins.")
+    own_source = card_text.own_source_table(card.raw)
+    if own_source:
+        st.subheader("Infarct against its healed self", anchor=False)
+        st.markdown(own_source)
     experiments = card_text.experiments_table(card.raw)
     if experiments:
         st.subheader("Experiments", anchor=False)
