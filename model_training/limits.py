@@ -116,8 +116,8 @@ def leaning_on_source(records: Iterable[Mapping[str, Any]]) -> list[str]:
             f"it ({figure_text(*row['flagged'])} before). That much is seen in the rest of the slice, be it the "
             f"scanner or infarct that nobody drew. AUC of slice against healed slice: {figure_text(*row['auc'])}. "
             + (
-                f"With a like patch beside the infarct {figure_text(*control['control_flagged'])} of "
-                f"{control['images']:,} are flagged, so much of the fall is not the patch's own doing."
+                f"A like patch beside the infarct, which should change nothing, leaves "
+                f"{figure_text(*control['control_flagged'])} of {control['images']:,} flagged."
                 if control
                 else "No slice had room for a like patch beside the infarct, so the patch's own doing is not known."
             )
