@@ -8,6 +8,7 @@ classifier is averaged in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,9 @@ from strokeapp.types import SUBTYPES, Finding
 
 FINDINGS = (Finding.HEMORRHAGIC, Finding.ISCHEMIC)
 DECODER_CHANNELS = (96, 64, 48, 32)
+FAMILIAR_LEVELS = (0, 1, 2, 3)
+"""Levels of the encoder, at strides 2 to 16, by whose statistics a slice is known to be like the training slices. The
+deepest level has learnt to see past how a picture looks; the finer ones still tell."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class SliceOutput:
         map_findings: (batch, 2) the part of them that the lesion maps give.
         subtypes: (batch, 5) logits in the order of ``SUBTYPES``.
         maps: (batch, 2, rows / 2, columns / 2) lesion logits.
-        embedding: (batch, channels) mean of the encoder's last level, 320 channels for EfficientNet-Lite0.
+        embedding: (batch, 2 × channels) of ``pyramid_statistics``, by which familiarity is judged.
     """
 
     findings: Tensor
@@ -38,6 +42,20 @@ class SliceOutput:
     subtypes: Tensor
     maps: Tensor
     embedding: Tensor
+
+
+@torch.no_grad()
+def pyramid_statistics(pyramid: Sequence[Tensor]) -> Tensor:
+    """Return (batch, 2 × channels): mean and standard deviation of each channel of the levels in ``FAMILIAR_LEVELS``.
+
+    Args:
+        pyramid: (batch, channels, rows, columns) of the encoder's levels, finest first.
+    """
+    levels = [pyramid[index] for index in FAMILIAR_LEVELS]
+    means = [level.mean((2, 3)) for level in levels]
+    squares = [level.square().mean((2, 3)) for level in levels]
+    spreads = [(square - mean**2).clamp_min(0).sqrt() for square, mean in zip(squares, means, strict=True)]
+    return torch.cat([*means, *spreads], dim=1)
 
 
 class _Up(nn.Module):
@@ -102,26 +120,26 @@ class SliceNetwork(nn.Module):
         Args:
             x: (batch, 1, rows, columns) network input as ``strokeapp.imaging`` makes it; sides divisible by 32.
         """
-        deepest, features = self.decoded(x)
-        return self.judged(deepest, self.lesion_head(features))
+        pyramid, features = self.decoded(x)
+        return self.judged(pyramid, self.lesion_head(features))
 
-    def judged(self, deepest: Tensor, maps: Tensor) -> SliceOutput:
-        """Return all outputs from the encoder's deepest features and the lesion maps."""
+    def judged(self, pyramid: Sequence[Tensor], maps: Tensor) -> SliceOutput:
+        """Return all outputs from the encoder's features, finest first, and the lesion maps."""
         from_map = self.pool_scale * self._top_mean(maps) + self.pool_shift
-        embedding = deepest.mean((2, 3))
-        pooled = torch.cat([embedding, deepest.amax((2, 3))], dim=1)
+        deepest = pyramid[-1]
+        pooled = torch.cat([deepest.mean((2, 3)), deepest.amax((2, 3))], dim=1)
         logits = self.classifier(self.dropout(pooled))
         weight = self.pooled_weight
         findings = (1 - weight) * from_map + weight * logits[:, : len(FINDINGS)]
-        return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps, embedding)
+        return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps, pyramid_statistics(pyramid))
 
-    def decoded(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the encoder's deepest features and the decoder's, at strides 32 and 2."""
+    def decoded(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the encoder's features, finest first, and the decoder's at stride 2."""
         pyramid = self.encoder(x.expand(-1, 3, -1, -1))
         features = pyramid[-1]
         for stage, skip in zip(self.decoder, pyramid[-2::-1], strict=True):
             features = stage(features, skip)
-        return pyramid[-1], features
+        return pyramid, features
 
     def _top_mean(self, maps: Tensor) -> Tensor:
         flat = maps.flatten(2)
