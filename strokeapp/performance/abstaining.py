@@ -28,7 +28,7 @@ RULES = {
     "both": "Both",
 }
 """By which images are left out; by both, first those that the application stops, then the least confident."""
-PARTS = ("network", "version", "threshold", "quantile", "study_share", "errors", "unlike", "studies")
+PARTS = ("network", "version", "threshold", "quantile", "study_share", "held_out", "errors", "unlike", "studies")
 
 
 def confidence(scores: ArrayLike, thresholds: ArrayLike) -> NDArray[np.float64]:
@@ -99,18 +99,30 @@ def _figures(sample: Sample, points: NDArray, kept: NDArray[np.intp], n: int) ->
     return result
 
 
-def unlike_note(content: Mapping[str, Any]) -> str:
-    """Say what the columns of the table of unlike inputs mean, and how slices make a study's abstention.
+def held_out_note(content: Mapping[str, Any]) -> str:
+    """Say how many held-out images the application would stop.
 
     Args:
         content: From ``read_coverage``.
     """
-    studies = content["studies"]
+    held, studies = content["held_out"], content["studies"]
     return (
-        f"Unfamiliar: farther from the training slices than {content['quantile']:.1%} of held-out slices were, measured "
-        "by networks that had not seen them. Suitability: stopped by the examination before reading, as a single picture "
-        f"without tags. A study is stopped when more than {content['study_share']:.0%} of its slices are unfamiliar: "
-        f"{studies['stopped']} of {studies['studies']} held-out volumes; the most in one was {studies['highest']:.0%}."
+        f"Of {held['images']:,} held-out images of {held['patients']:,} patients {held['stopped']:.1%} are unfamiliar. "
+        f"A study is stopped when more than {content['study_share']:.0%} of its slices are: {studies['stopped']} of "
+        f"{studies['studies']} held-out volumes; the most in one was {studies['highest']:.0%}."
+    )
+
+
+def unlike_note(content: Mapping[str, Any]) -> str:
+    """Say what the columns of the table of unlike inputs mean.
+
+    Args:
+        content: From ``read_coverage``.
+    """
+    return (
+        f"Unfamiliar: farther from the training slices than {content['quantile']:.1%} of the held-out slices of other "
+        "folds were from theirs, each measured by a network that had not seen it. Suitability: stopped by the "
+        "examination before reading, as a single picture without tags."
     )
 
 

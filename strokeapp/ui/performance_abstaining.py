@@ -5,15 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from strokeapp.performance.abstaining import RULES, read_coverage, unlike_note
+from strokeapp.performance.abstaining import RULES, held_out_note, read_coverage, unlike_note
 from strokeapp.ui import charts
 from strokeapp.ui.charts import number
 from strokeapp.ui.exhibits import HALF, Exhibits
 from strokeapp.ui.performance_data import Choice, Network
 
 ERRORS_NOTE = (
-    "Out of fold, by image, whatever else is chosen above. Images are left out by distance from the training slices, by "
-    "the probability that the call is right, or first those beyond the distance at which the application stops an "
+    "Out of fold, by image, whatever else is chosen above. Images are left out by distance from the training slices, "
+    "by the probability that the call is right, or first those beyond the distance at which the application stops an "
     "image and then by that probability. Recall and specificity at each coverage are in the CSV: what is left out by "
     "confidence is mostly what is hard to see."
 )
@@ -46,7 +46,7 @@ def show_abstaining(exhibits: Exhibits, network: Network, choice: Choice) -> Non
     unlike = pd.DataFrame(content["unlike"])
     exhibits.table(
         right, "unlike", "Share stopped, by kind of input", unlike_shown(unlike), unlike,
-        note=unlike_note(content), width=HALF,
+        note=f"{unlike_note(content)} {held_out_note(content)}", width=HALF,
     )  # fmt: skip
 
 
