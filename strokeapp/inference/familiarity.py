@@ -1,6 +1,6 @@
 """Tell how far a slice lies from what a network learnt from, by the network's own features.
 
-Features are mean and spread of the channels of the encoder's finer levels (``SliceOutputs.embedding``). Their distance
+Features are means of the channels of the encoder's finer levels (``SliceOutputs.embedding``). Their distance
 is Mahalanobis' under a probabilistic principal component analysis (Tipping & Bishop, 1999): along a few principal
 directions of the training slices in standard deviations, and beside those directions in the standard deviation that is
 left there. ``model_training.familiarity`` fits it and measures what it stops.

@@ -20,9 +20,9 @@ from strokeapp.types import SUBTYPES, Finding
 
 FINDINGS = (Finding.HEMORRHAGIC, Finding.ISCHEMIC)
 DECODER_CHANNELS = (96, 64, 48, 32)
-FAMILIAR_LEVELS = (0, 1, 2, 3)
-"""Levels of the encoder, at strides 2 to 16, by whose statistics a slice is known to be like the training slices. The
-deepest level has learnt to see past how a picture looks; the finer ones still tell."""
+FAMILIAR_LEVELS = (2, 3)
+"""Levels of the encoder, at strides 8 and 16, by whose means a slice is told from what a network learnt from. The
+deepest level has learnt to see past how a picture looks; these still tell."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class SliceOutput:
         map_findings: (batch, 2) the part of them that the lesion maps give.
         subtypes: (batch, 5) logits in the order of ``SUBTYPES``.
         maps: (batch, 2, rows / 2, columns / 2) lesion logits.
-        embedding: (batch, 2 × channels) of ``pyramid_statistics``, by which familiarity is judged.
+        embedding: (batch, channels) means of the levels in ``FAMILIAR_LEVELS``, by which familiarity is judged; 152
+            channels for EfficientNet-Lite0.
     """
 
     findings: Tensor
@@ -42,20 +43,6 @@ class SliceOutput:
     subtypes: Tensor
     maps: Tensor
     embedding: Tensor
-
-
-@torch.no_grad()
-def pyramid_statistics(pyramid: Sequence[Tensor]) -> Tensor:
-    """Return (batch, 2 × channels): mean and standard deviation of each channel of the levels in ``FAMILIAR_LEVELS``.
-
-    Args:
-        pyramid: (batch, channels, rows, columns) of the encoder's levels, finest first.
-    """
-    levels = [pyramid[index] for index in FAMILIAR_LEVELS]
-    means = [level.mean((2, 3)) for level in levels]
-    squares = [level.square().mean((2, 3)) for level in levels]
-    spreads = [(square - mean**2).clamp_min(0).sqrt() for square, mean in zip(squares, means, strict=True)]
-    return torch.cat([*means, *spreads], dim=1)
 
 
 class _Up(nn.Module):
@@ -131,7 +118,8 @@ class SliceNetwork(nn.Module):
         logits = self.classifier(self.dropout(pooled))
         weight = self.pooled_weight
         findings = (1 - weight) * from_map + weight * logits[:, : len(FINDINGS)]
-        return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps, pyramid_statistics(pyramid))
+        embedding = torch.cat([pyramid[level].mean((2, 3)) for level in FAMILIAR_LEVELS], dim=1)
+        return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps, embedding)
 
     def decoded(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the encoder's features, finest first, and the decoder's at stride 2."""
