@@ -1,7 +1,7 @@
 """Write a folded slice network as an ONNX graph, for ONNX Runtime to run.
 
 The graph is written layer by layer, not traced: it needs no exporter, and it can only hold what is written here.
-It ends at the lesion map and the levels of the encoder; the few numbers made of them stay in PyTorch.
+It ends at the lesion map and the deeper levels of the encoder; the few numbers made of them stay in PyTorch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from strokeapp.models.slice_network import SliceNetwork
 
 OPSET, IR_VERSION = 17, 9
 PICTURES, MAPS = "pictures", "maps"
-LEVELS = tuple(f"level_{number}" for number in range(len(PYRAMID_STAGES)))
+LEVELS = ("stride_8", "stride_16", "stride_32")
+"""Of the encoder, as far as they are judged by."""
 
 
 @dataclass
@@ -98,7 +99,7 @@ def onnx_bytes(network: SliceNetwork) -> bytes:
     for stage, skip in zip(network.decoder, pyramid[-2::-1], strict=True):
         x = graph.up(x, skip, stage)
     maps = graph.convolution(x, network.lesion_head)
-    ends = zip((*pyramid, maps), (*LEVELS, MAPS), strict=True)
+    ends = zip((*pyramid[-len(LEVELS) :], maps), (*LEVELS, MAPS), strict=True)
     graph.nodes += [helper.make_node("Identity", [made], [name]) for made, name in ends]
     return _model(graph).SerializeToString()
 
@@ -122,7 +123,8 @@ def _model(graph: _Graph) -> onnx.ModelProto:
         shape = ["batch", channels, f"{name}_rows", f"{name}_columns"]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
-    outputs = [*(value(*level) for level in zip(LEVELS, PYRAMID_CHANNELS, strict=True)), value(MAPS, 2)]
+    levels = zip(LEVELS, PYRAMID_CHANNELS[-len(LEVELS) :], strict=True)
+    outputs = [*(value(*level) for level in levels), value(MAPS, 2)]
     written = helper.make_graph(graph.nodes, "slice_network", [value(PICTURES, 1)], outputs, graph.weights)
     opset = helper.make_opsetid("", OPSET)
     return helper.make_model(written, opset_imports=[opset], ir_version=IR_VERSION)

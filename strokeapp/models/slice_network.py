@@ -20,7 +20,7 @@ from strokeapp.types import SUBTYPES, Finding
 
 FINDINGS = (Finding.HEMORRHAGIC, Finding.ISCHEMIC)
 DECODER_CHANNELS = (96, 64, 48, 32)
-FAMILIAR_LEVELS = (2, 3)
+FAMILIAR_LEVELS = (-3, -2)
 """Levels of the encoder, at strides 8 and 16, by whose means a slice is told from what a network learnt from. The
 deepest level has learnt to see past how a picture looks; these still tell."""
 
@@ -111,7 +111,7 @@ class SliceNetwork(nn.Module):
         return self.judged(pyramid, self.lesion_head(features))
 
     def judged(self, pyramid: Sequence[Tensor], maps: Tensor) -> SliceOutput:
-        """Return all outputs from the encoder's features, finest first, and the lesion maps."""
+        """Return all outputs from the encoder's features, of strides 8 to 32 at least, and the lesion maps."""
         from_map = self.pool_scale * self._top_mean(maps) + self.pool_shift
         deepest = pyramid[-1]
         pooled = torch.cat([deepest.mean((2, 3)), deepest.amax((2, 3))], dim=1)
