@@ -145,10 +145,20 @@ def measure_fold(run: Run, number: int, others: dict[str, list[Picture]]) -> Fol
     rows = drawn(np.flatnonzero(fold == number), HELD)
     distances = familiarity.unfamiliarity(embed(network, stored(run.store, rows, recipe)))
     base = run.pictures(drawn(rows, PER_KIND, seed=1))
-    kinds = {UNALTERED: base} | {kind: altered(base, kind, seed=number) for kind in ALTERED} | others
+    kinds = {UNALTERED: base, **_external(run, seed=number)}
+    kinds |= {kind: altered(base, kind, seed=number) for kind in ALTERED} | others
     return FoldMeasures(
         rows, distances, {kind: _kind(network, familiarity, some, recipe) for kind, some in kinds.items()}
     )
+
+
+def _external(run: Run, *, seed: int) -> dict[str, list[Picture]]:
+    """Return pictures of each source that no network of the run learnt from, which should be read."""
+    outside = run.table["dataset"].where(run.table["fold"] < 0)
+    return {
+        f"{name}, never learnt from": run.pictures(drawn(np.flatnonzero(outside == name), PER_KIND, seed=seed))
+        for name in outside.dropna().unique()
+    }
 
 
 def _kind(
@@ -260,7 +270,8 @@ def _open_run(folder: Path, card: Card, manifest: Path) -> Run:
             "Package the run first, or give the folder of the network's own run."
         )
     parts = [*(f"fold{number}" for number in range(recipe.folds)), FINAL]
-    missing = [f"{part}/{CHECKPOINT}" for part in parts if not (folder / part / CHECKPOINT).is_file()]
+    needed = [f"{part}/{name}" for part in parts for name in (CHECKPOINT, "predictions.npz")]
+    missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         raise RecipeError(
             f"Familiarity of {card.name} needs every fold's network and the final one. {folder} lacks "

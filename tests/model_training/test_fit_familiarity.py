@@ -122,18 +122,21 @@ def run(tmp_path: Path) -> tuple[Path, Card, Path]:
     """Return the folder of a run of random networks, the card of the one packaged from it, and a manifest."""
     recipe, table = toy_recipe(), toy_table(bleeds=24, infarcts=24)
     table = table.assign(fold=np.arange(48) // 2 % 2)
+    table.loc[44:, ["dataset", "fold"]] = "elsewhere", -1
     folder = tmp_path / "run"
     for number, part in enumerate(("fold0", "fold1", "final")):
         (folder / part).mkdir(parents=True)
         torch.save({"average": random_network(seed=number).state_dict()}, folder / part / "checkpoint.pt")
+        (folder / part / "predictions.npz").touch()
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe)))
     table.to_csv(folder / "rows.csv", index=False)
     np.savez(folder / "store.npz", **asdict(toy_store(table)))
     card = install_network(tmp_path / "weights", seed=2, values=card_values())
     scores = np.random.default_rng(0).random((2, 48)).round(4)
-    stored = table[["path", "patient", "dataset", "fold", "ischemic", "hemorrhagic"]]
-    stored = stored.assign(ischemic_probability=scores[0], hemorrhagic_probability=scores[1])
-    stored.to_csv(card.predictions, index=False)
+    told = table[["path", "patient", "dataset", "fold", "ischemic", "hemorrhagic"]]
+    told = told.replace({"fold": {-1: "external"}})
+    told = told.assign(ischemic_probability=scores[0], hemorrhagic_probability=scores[1])
+    told.to_csv(card.predictions, index=False)
     return folder, card, other_manifest(tmp_path)
 
 
@@ -156,13 +159,14 @@ def test_a_run_gives_a_small_file_and_what_it_is_worth(run):
     assert path.stat().st_size < 50_000
     found, content = load_familiarity(card.folder), read_coverage(card.folder)
     assert found.threshold == content["threshold"] and np.isfinite(found.threshold)
-    assert content["held_out"]["images"] == 48 and content["held_out"]["patients"] == 24
+    assert content["held_out"]["images"] == 44 and content["held_out"]["patients"] == 22
     errors = pd.DataFrame(content["errors"])
     assert set(errors["rule"]) == set(RULES) and set(errors["coverage"]) == set(COVERAGES)
     whole = errors[errors["coverage"] == 1].groupby("finding")["error"].nunique()
     assert (whole == 1).all(), "nothing left out: every rule has the same error"
     kinds = {row["kind"]: row for row in content["unlike"]}
     assert set(ALTERED) <= set(kinds) and kinds["MR FLAIR"]["images"] == 4
+    assert kinds["elsewhere, never learnt from"]["images"] == 8, "four of them, by either network"
     assert all(row["either"] >= max(row["familiarity"], row["flags"]) for row in kinds.values())
 
 
