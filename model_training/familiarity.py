@@ -39,6 +39,9 @@ KEPT = 16
 QUANTILE = 0.995
 TRAINING, HELD, PER_KIND = 400, 300, 8
 """Slices of each network that are looked at: learnt from, held out, and of each kind of unlike input."""
+CANDIDATES = 5
+"""Times as many slices are examined as are altered: a single slice of the base or the vertex often shows no whole
+skull, so that the examination would stop it whatever was done to it."""
 FEWEST = 5
 """Slices of a volume that were drawn, from which on it counts as a study."""
 BATCH = 8
@@ -120,9 +123,10 @@ class Run:
         network = trained_network(self.folder, part, self.recipe)
         return network, fit_features(embed(network, stored(self.store, drawn(learnt, TRAINING), self.recipe)))
 
-    def pictures(self, rows: NDArray[np.int64]) -> list[Picture]:
-        """Return images as gray in [0, 1], cut to the head."""
-        return [self.store.gray[row] / np.float32(255) for row in rows]
+    def pictures(self, rows: NDArray[np.int64], *, seed: int) -> list[Picture]:
+        """Return some images as gray in [0, 1], cut to the head: such as pass the examination, as far as there are."""
+        some = [self.store.gray[row] / np.float32(255) for row in drawn(rows, CANDIDATES * PER_KIND, seed=seed)]
+        return sorted(some, key=lambda picture: unsuited(picture, self.recipe))[:PER_KIND]
 
 
 def drawn(rows: NDArray[np.int64], most: int, *, seed: int = 0) -> NDArray[np.int64]:
@@ -144,7 +148,7 @@ def measure_fold(run: Run, number: int, others: dict[str, list[Picture]]) -> Fol
     network, familiarity = run.familiarity(f"fold{number}", np.flatnonzero(learnt))
     rows = drawn(np.flatnonzero(fold == number), HELD)
     distances = familiarity.unfamiliarity(embed(network, stored(run.store, rows, recipe)))
-    base = run.pictures(drawn(rows, PER_KIND, seed=1))
+    base = run.pictures(rows, seed=1)
     kinds = {UNALTERED: base, **_external(run, seed=number)}
     kinds |= {kind: altered(base, kind, seed=number) for kind in ALTERED} | others
     return FoldMeasures(
@@ -156,7 +160,7 @@ def _external(run: Run, *, seed: int) -> dict[str, list[Picture]]:
     """Return pictures of each source that no network of the run learnt from, which should be read."""
     outside = run.table["dataset"].where(run.table["fold"] < 0)
     return {
-        f"{name}, never learnt from": run.pictures(drawn(np.flatnonzero(outside == name), PER_KIND, seed=seed))
+        f"{name}, never learnt from": run.pictures(np.flatnonzero(outside == name), seed=seed)
         for name in outside.dropna().unique()
     }
 

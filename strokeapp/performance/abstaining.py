@@ -122,7 +122,7 @@ def unlike_note(content: Mapping[str, Any]) -> str:
     return (
         f"Unfamiliar: farther from the training slices than {content['quantile']:.1%} of the held-out slices of other "
         "folds were from theirs, each measured by a network that had not seen it. Suitability: stopped by the "
-        "examination before reading, as a single picture without tags."
+        "examination before reading, as a single picture without tags. Altered were held-out slices that pass it."
     )
 
 
