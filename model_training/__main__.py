@@ -75,7 +75,7 @@ def _familiarity(args: argparse.Namespace) -> None:
     from model_training.familiarity import fit_run
     from strokeapp.models.registry import find
 
-    print(fit_run(args.run_folder, find(args.model).folder, args.manifest.parent))
+    print(*fit_run(args.run_folder, find(args.model), args.manifest), sep="\n")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-folds", action="store_false", dest="keep_folds", help="do not keep the weights of the folds"
     )
     package.set_defaults(run=_package)
-    known = commands.add_parser("familiarity", help="fit what a shipped network abstains from as unlike its training")
+    known = commands.add_parser("familiarity", help="fit what a shipped network abstains from, and measure it")
     known.add_argument("run_folder", type=Path, metavar="RUN", help="folder of its run")
     known.add_argument("model", help="the shipped network")
     known.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)

@@ -28,6 +28,7 @@ from model_training.recipe import Recipe
 from model_training.runs import read_rows
 from model_training.splits import patient_folds
 from strokeapp.errors import RecipeError
+from strokeapp.models.slice_network import FINDINGS
 
 FINAL = "final"
 
@@ -108,13 +109,23 @@ def _reduced(gray: NDArray[np.uint8], *, side: int = 64, chunk: int = 512) -> ND
     return torch.cat(parts).numpy()
 
 
-def load_store(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> ImageStore:
-    """Build the image store, or read it back from the run's folder."""
+def load_store(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path, *, masks: bool = True) -> ImageStore:
+    """Build the image store, or read it back from the run's folder.
+
+    Args:
+        recipe: Of the run.
+        table: Its rows.
+        images: Folder that their paths are relative to.
+        out: The run's folder.
+        masks: False leaves the masks unread, which take two thirds of the memory; they are then empty.
+    """
     path = out / "store.npz"
     if path.is_file():
         with np.load(path) as parts:
             if len(parts["level"]) == len(table):
-                return ImageStore(**{name: parts[name] for name in parts.files})
+                left_out = {} if masks else {"masks": np.zeros((0, len(FINDINGS), 0, 0), bool)}
+                read = {name: parts[name] for name in parts.files if name not in left_out}
+                return ImageStore(**read, **left_out)
     store = build_store(table, images, recipe)
     np.savez(path, gray=store.gray, level=store.level, masks=store.masks, mask_known=store.mask_known)
     return store

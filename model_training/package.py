@@ -22,9 +22,11 @@ from model_training.predict import dice
 from model_training.recipe import Recipe
 from model_training.runs import averaged_weights, load_recipe, read_rows, unfinished
 from strokeapp.errors import RecipeError
+from strokeapp.inference.familiarity import FAMILIARITY
 from strokeapp.inference.slices import calibrated
 from strokeapp.models.registry import CARD, FOLDS, PREDICTIONS, WEIGHTS, FindingSettings, fold_file, sha256
 from strokeapp.models.slice_network import FINDINGS
+from strokeapp.performance.abstaining import COVERAGE
 from strokeapp.types import Finding
 
 
@@ -151,6 +153,8 @@ def write_network(
     facts[FOLDS] = _write_folds(run, target, results.recipe.folds if folds else 0)
     card = build_card(results, settings, weights=facts, hardware=hardware or _machine())
     (target / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in (FAMILIARITY, COVERAGE):  # of the weights that lay here before
+        (target / name).unlink(missing_ok=True)
     complete_card(target, manifest=manifest)
     return target
 

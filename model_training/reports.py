@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from model_training.figures import figures_markdown
 from model_training.goals import Evidence
 from model_training.methods import methods_of
 from strokeapp.errors import ModelError
 from strokeapp.models.card_text import card_markdown, goals_table
+from strokeapp.models.markdown import figure_text, markdown_table, named_figure
 from strokeapp.models.registry import Card
+from strokeapp.performance.abstaining import RULES, held_out_note, read_coverage, unlike_note
 from strokeapp.performance.crossed import fold_thresholds
 from strokeapp.performance.intervals import RESAMPLES
 from strokeapp.performance.predictions import read_predictions
@@ -37,6 +42,7 @@ def write_report(card: Card, folder: Path, *, n: int = RESAMPLES) -> tuple[Path,
         finding.value: {"shipped": shipped, "folds": fold_thresholds(evidence.table, finding)}
         for finding, shipped in evidence.shipped.items()
     }
+    abstaining = read_coverage(card.folder)
     record: dict[str, Any] = {
         "network": card.name,
         "version": card.version,
@@ -47,7 +53,7 @@ def write_report(card: Card, folder: Path, *, n: int = RESAMPLES) -> tuple[Path,
         "figures_at_shipped_points": to_records(summarize(evidence.table, evidence.shipped, n=n)),
         "card": dict(card.raw),
         "methods": methods,
-    }
+    } | ({} if abstaining is None else {"abstaining": abstaining})
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{card.name}.md", folder / f"{card.name}.json"
     paths[0].write_text(report_markdown(evidence, methods), encoding="utf-8")
@@ -56,7 +62,7 @@ def write_report(card: Card, folder: Path, *, n: int = RESAMPLES) -> tuple[Path,
 
 
 def report_markdown(evidence: Evidence, methods: str) -> str:
-    """Return the report as Markdown: goals, figures per dataset, card, methods.
+    """Return the report as Markdown: goals, figures per dataset, abstaining where it is measured, card, methods.
 
     Args:
         evidence: Of a network whose card is completed.
@@ -72,10 +78,44 @@ def report_markdown(evidence: Evidence, methods: str) -> str:
         "folds (external images: the shipped one), which the intervals hold still.",
         f"## Goals\n\n{goals_table(card.raw)}",
         f"## Figures per dataset\n\n{figures_markdown(evidence)}",
+        abstaining_markdown(read_coverage(card.folder)),
         _lowered(card_markdown(rest)),
         _lowered(methods),
     ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def abstaining_markdown(content: Mapping[str, Any] | None) -> str:
+    """Return the section on abstaining: error against coverage, and what is stopped of unlike inputs.
+
+    Args:
+        content: From ``read_coverage``; None gives an empty text.
+    """
+    if content is None:
+        return ""
+    errors = pd.DataFrame(content["errors"])
+    lines = [
+        [finding, f"{coverage:.0%}", f"{part['images'].iloc[0]:,}", *(_error(part, rule) for rule in RULES)]
+        for (finding, coverage), part in errors.groupby(["finding", "coverage"], sort=False)
+    ]
+    kinds = [
+        [row["kind"], row["images"], *(figure_text(row[name], digits=2) for name in ("familiarity", "flags", "either"))]
+        for row in content["unlike"]
+    ]
+    parts = [
+        "## Abstaining",
+        held_out_note(content),
+        "Error of the images that are read, out of fold, when the others are left out:",
+        markdown_table(["finding", "read", "n", *(name.lower() for name in RULES.values())], lines),
+        f"Share stopped. {unlike_note(content)}",
+        markdown_table(["input", "n", "unfamiliar", "suitability", "either"], kinds),
+    ]
+    return "\n\n".join(parts)
+
+
+def _error(part: pd.DataFrame, rule: str) -> str:
+    (row,) = part[part["rule"] == rule].to_dict("records")
+    return named_figure(row, "error")
 
 
 def _lowered(text: str) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from strokeapp.performance.abstaining import COVERAGE, doubts, error_at_coverage
+from strokeapp.performance.predictions import known
+from strokeapp.performance.summary import to_records
 
 POINTS = {"high_sensitivity": 0.20004, "balanced": 0.45006, "high_specificity": 0.7}
 
@@ -68,3 +73,27 @@ def network(folder: Path, table: pd.DataFrame | None, *, name: str = "both", **s
     weights = {"sha256": "ab" * 32}
     raw = {"name": name, "findings": {"hemorrhagic": entry, "ischemic": entry}, "weights": weights}
     return FakeCard(name, "1.0", f"Network {name}", folder, raw)
+
+
+def abstaining(card: FakeCard, table: pd.DataFrame) -> dict:
+    """Write beside a card what abstaining from its predictions is worth, distances being chance; return it.
+
+    Args:
+        card: Of the network.
+        table: Its predictions.
+    """
+    distances, errors = np.random.default_rng(0).random(len(table)), []
+    for finding in ("hemorrhagic", "ischemic"):
+        sample = known(table, finding)
+        for rule, doubt in doubts(sample.scores, POINTS["balanced"], distances, 0.99).items():
+            found = error_at_coverage(sample, POINTS["balanced"], doubt, n=50)
+            errors += to_records(found.assign(finding=finding, rule=rule))
+    unlike = [
+        {"kind": "noise alone", "images": 40, "familiarity": 1.0, "flags": 0.975, "either": 1.0},
+        {"kind": "MR FLAIR", "images": 40, "familiarity": 0.9, "flags": 0.125, "either": 0.95},
+    ]
+    content = {"network": card.name, "version": card.version, "threshold": 0.99, "quantile": 0.995, "study_share": 0.5}
+    content |= {"held_out": {"images": 300, "patients": 60, "stopped": 0.01}, "unlike": unlike, "errors": errors}
+    content |= {"studies": {"studies": 60, "stopped": 1, "highest": 0.6}}
+    (card.folder / COVERAGE).write_text(json.dumps(content), encoding="utf-8")
+    return content

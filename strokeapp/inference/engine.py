@@ -40,21 +40,21 @@ class OnnxNetwork:
     def __init__(self, network: SliceNetwork, *, threads: int | None = None) -> None:
         import onnxruntime
 
-        from strokeapp.inference.onnx_graph import DEEPEST, MAPS, PICTURES, onnx_bytes
+        from strokeapp.inference.onnx_graph import LEVELS, MAPS, PICTURES, onnx_bytes
 
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._network, self._names, self._input = network, [DEEPEST, MAPS], PICTURES
+        self._network, self._names, self._input = network, [*LEVELS, MAPS], PICTURES
         model = onnx_bytes(folded(network))
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, pictures: Tensor, /) -> SliceOutput:
         """Return the raw outputs for a batch."""
         found = self._session.run(self._names, {self._input: pictures.contiguous().numpy()})
-        deepest, maps = (torch.from_numpy(values) for values in found)
-        return self._network.judged(deepest, maps)
+        *pyramid, maps = (torch.from_numpy(values) for values in found)
+        return self._network.judged(pyramid, maps)
 
 
 def onnx_installed() -> bool:

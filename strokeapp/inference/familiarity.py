@@ -1,16 +1,18 @@
 """Tell how far a slice lies from what a network learnt from, by the network's own features.
 
-Features are the channel means of the encoder's last level (``SliceOutputs.embedding``). Two measures are offered:
-the Mahalanobis distance in a reduced space (Lee et al., NeurIPS 2018, here over all classes together; shrunk as
-Ledoit & Wolf 2004) and the distance to the nearest of a few hundred stored training slices (Sun et al., ICML
-2022). Both are fitted by ``model_training.familiarity``, whose comparison says which one a network ships.
+Features are means of the channels of the encoder's finer levels (``SliceOutputs.embedding``). Their distance
+is Mahalanobis' under a probabilistic principal component analysis (Tipping & Bishop, 1999): along a few principal
+directions of the training slices in standard deviations, and beside those directions in the standard deviation that is
+left there. ``model_training.familiarity`` fits it and measures what it stops.
+
+One unusual slice does not stop a study: metal, the vertex or a tilted head make some slices unfamiliar in many studies
+that are read well. A study is stopped when more than ``UNLIKE_SHARE`` of its slices lie beyond the threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,36 +29,30 @@ UNLIKE_SHARE = 0.5
 """A study is abstained from when more than this share of its slices lies beyond the threshold."""
 
 
-class Measure(StrEnum):
-    """Name a way to measure unfamiliarity."""
-
-    MAHALANOBIS = "mahalanobis"
-    NEIGHBORS = "neighbors"
-
-
 @dataclass(frozen=True)
 class Familiarity:
     """Hold what is known of a network's training features.
 
     Args:
-        measure: In use.
-        mean: (features,) of the training slices.
-        directions: (features, kept) principal directions; under the Mahalanobis measure scaled by one over the
-            square root of the shrunk variance along each, so that distances are Euclidean.
-        prototypes: (prototypes, kept) stored training slices, length 1 each; empty under the other measure.
-        neighbors: Distance to the how many-th nearest prototype.
-        threshold: Unfamiliarity beyond which a slice counts as unlike training.
+        mean, scale: (features,) mean and standard deviation over the training slices.
+        directions: (features, kept) principal directions of the features so standardized, of length 1 each.
+        spreads: (kept,) standard deviation along each.
+        rest: Standard deviation along every direction beside them.
+        threshold: Distance beyond which a slice counts as unlike training.
     """
 
-    measure: Measure
     mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
     directions: NDArray[np.float32]
-    prototypes: NDArray[np.float32]
-    neighbors: int
+    spreads: NDArray[np.float32]
+    rest: float
     threshold: float
 
-    def project(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return (slices, kept) coordinates in the reduced space; of length 1 under the neighbor measure.
+    def unfamiliarity(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return (slices,) distances from the training slices; about 1 for those, larger is less familiar.
+
+        Args:
+            features: (slices, features) embeddings.
 
         Raises:
             ModelError: The features have another length or are not finite.
@@ -67,26 +63,11 @@ class Familiarity:
                 "The familiarity file does not belong to this network. Reinstall the application.",
                 detail=f"features {features.shape}, file ({len(self.mean)},)",
             )
-        reduced = (features - self.mean) @ self.directions
-        if self.measure is Measure.MAHALANOBIS:
-            return reduced
-        return reduced / np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), 1e-12)
-
-    def unfamiliarity(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return (slices,) distances from the training slices; larger is less familiar.
-
-        Args:
-            features: (slices, features) embeddings.
-
-        Raises:
-            ModelError: As ``project``.
-        """
-        reduced = self.project(features)
-        if self.measure is Measure.MAHALANOBIS:
-            return np.linalg.norm(reduced, axis=1)
-        squared = np.maximum(2 - 2 * reduced @ self.prototypes.T.astype(np.float64), 0)
-        nearest = min(self.neighbors, squared.shape[1]) - 1
-        return np.sqrt(np.partition(squared, nearest, axis=1)[:, nearest])
+        standard = (features - self.mean) / self.scale
+        along = standard @ self.directions
+        beside = np.maximum((standard**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+        squared = ((along / self.spreads) ** 2).sum(axis=1) + beside / self.rest**2
+        return np.sqrt(squared / len(self.mean))
 
     def unlike(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return (slices,) whether each lies beyond the threshold."""
@@ -117,13 +98,11 @@ def judge(
 
 def save_values(familiarity: Familiarity) -> dict[str, NDArray]:
     """Return the tensors of the file, the inverse of ``load_familiarity``."""
-    numbers = [list(Measure).index(familiarity.measure), familiarity.neighbors, familiarity.threshold]
-    return {
-        "mean": familiarity.mean.astype(np.float32),
-        "directions": familiarity.directions.astype(np.float32),
-        "prototypes": familiarity.prototypes.astype(np.float16),
-        "numbers": np.array(numbers, np.float64),
-    }
+    arrays = {name: getattr(familiarity, name).astype(np.float32) for name in ARRAYS}
+    return arrays | {"numbers": np.array([familiarity.rest, familiarity.threshold], np.float64)}
+
+
+ARRAYS = ("mean", "scale", "directions", "spreads")
 
 
 def load_familiarity(folder: Path) -> Familiarity | None:
@@ -140,18 +119,16 @@ def load_familiarity(folder: Path) -> Familiarity | None:
 def _load(path: Path, _modified: int) -> Familiarity:
     try:
         return _from_values(load_file(path))
-    except (SafetensorError, KeyError, ValueError, IndexError) as error:
+    except (SafetensorError, KeyError, ValueError) as error:
         message = f"The familiarity file of {path.parent.name} is damaged. Reinstall the application."
         raise ModelError(message, detail=repr(error)) from error
 
 
 def _from_values(values: Mapping[str, NDArray]) -> Familiarity:
-    index, neighbors, threshold = (float(v) for v in values["numbers"])
-    mean, directions = values["mean"], values["directions"]
-    if mean.ndim != 1 or directions.ndim != 2 or len(mean) != len(directions) or not np.isfinite(threshold):
-        raise ValueError(f"shapes {mean.shape}, {directions.shape}, threshold {threshold}")
-    prototypes = values["prototypes"].astype(np.float32)
-    measure = list(Measure)[int(index)]
-    if measure is Measure.NEIGHBORS and (prototypes.ndim != 2 or prototypes.shape[1:] != directions.shape[1:]):
-        raise ValueError(f"prototypes {prototypes.shape}")
-    return Familiarity(measure, mean, directions, prototypes, int(neighbors), threshold)
+    mean, scale, directions, spreads = (values[name] for name in ARRAYS)
+    rest, threshold = (float(value) for value in values["numbers"])
+    shapes = mean.shape == scale.shape and directions.shape == (*mean.shape, *spreads.shape) and mean.ndim == 1
+    divisors = np.array([rest, threshold, *scale.ravel(), *spreads.ravel()])
+    if not shapes or not np.isfinite(divisors).all() or not (divisors > 0).all():
+        raise ValueError(f"shapes {mean.shape}, {directions.shape}, rest {rest}, threshold {threshold}")
+    return Familiarity(mean, scale, directions, spreads, rest, threshold)

@@ -1,7 +1,7 @@
 """Write a folded slice network as an ONNX graph, for ONNX Runtime to run.
 
 The graph is written layer by layer, not traced: it needs no exporter, and it can only hold what is written here.
-It ends at the lesion map and the deepest features; the few numbers made of them stay in PyTorch.
+It ends at the lesion map and the deeper levels of the encoder; the few numbers made of them stay in PyTorch.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from strokeapp.inference.folding import FoldedUp
-from strokeapp.models.lite0 import PYRAMID_STAGES, EfficientNetLite0, InvertedResidual
+from strokeapp.models.lite0 import PYRAMID_CHANNELS, PYRAMID_STAGES, EfficientNetLite0, InvertedResidual
 from strokeapp.models.slice_network import SliceNetwork
 
 OPSET, IR_VERSION = 17, 9
-PICTURES, DEEPEST, MAPS = "pictures", "deepest", "maps"
+PICTURES, MAPS = "pictures", "maps"
+LEVELS = ("stride_8", "stride_16", "stride_32")
+"""Of the encoder, as far as they are judged by."""
 
 
 @dataclass
@@ -80,7 +82,7 @@ def can_be_written(network: SliceNetwork) -> bool:
 
 
 def onnx_bytes(network: SliceNetwork) -> bytes:
-    """Return an ONNX model with input ``pictures`` and outputs ``deepest`` and ``maps``.
+    """Return an ONNX model with input ``pictures`` and outputs ``LEVELS``, finest first, and ``maps``.
 
     Args:
         network: As ``strokeapp.inference.folding.folded`` returns it, over EfficientNet-Lite0. Its pictures are
@@ -97,8 +99,9 @@ def onnx_bytes(network: SliceNetwork) -> bytes:
     for stage, skip in zip(network.decoder, pyramid[-2::-1], strict=True):
         x = graph.up(x, skip, stage)
     maps = graph.convolution(x, network.lesion_head)
-    graph.nodes += [helper.make_node("Identity", [a], [b]) for a, b in ((pyramid[-1], DEEPEST), (maps, MAPS))]
-    return _model(graph, deepest_channels=network.classifier.in_features // 2).SerializeToString()
+    ends = zip((*pyramid[-len(LEVELS) :], maps), (*LEVELS, MAPS), strict=True)
+    graph.nodes += [helper.make_node("Identity", [made], [name]) for made, name in ends]
+    return _model(graph).SerializeToString()
 
 
 def _pyramid(graph: _Graph, encoder: EfficientNetLite0) -> list[str]:
@@ -115,12 +118,13 @@ def _pyramid(graph: _Graph, encoder: EfficientNetLite0) -> list[str]:
     return pyramid
 
 
-def _model(graph: _Graph, *, deepest_channels: int) -> onnx.ModelProto:
+def _model(graph: _Graph) -> onnx.ModelProto:
     def value(name: str, channels: int) -> onnx.ValueInfoProto:
         shape = ["batch", channels, f"{name}_rows", f"{name}_columns"]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
-    outputs = [value(DEEPEST, deepest_channels), value(MAPS, 2)]
+    levels = zip(LEVELS, PYRAMID_CHANNELS[-len(LEVELS) :], strict=True)
+    outputs = [*(value(*level) for level in levels), value(MAPS, 2)]
     written = helper.make_graph(graph.nodes, "slice_network", [value(PICTURES, 1)], outputs, graph.weights)
     opset = helper.make_opsetid("", OPSET)
     return helper.make_model(written, opset_imports=[opset], ir_version=IR_VERSION)

@@ -27,7 +27,7 @@ class SliceOutputs:
     Args:
         logits: (slices, 2) in the order of ``FINDINGS``, not calibrated.
         maps: (slices, 2, rows, columns) float16 lesion probabilities over each slice's box.
-        embedding: (slices, channels) mean of the encoder's last level, by which familiarity is judged.
+        embedding: (slices, features) of the encoder's levels, by which familiarity is judged.
     """
 
     logits: NDArray[np.float32]

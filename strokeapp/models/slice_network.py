@@ -8,6 +8,7 @@ classifier is averaged in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,9 @@ from strokeapp.types import SUBTYPES, Finding
 
 FINDINGS = (Finding.HEMORRHAGIC, Finding.ISCHEMIC)
 DECODER_CHANNELS = (96, 64, 48, 32)
+FAMILIAR_LEVELS = (-3, -2)
+"""Levels of the encoder, at strides 8 and 16, by whose means a slice is told from what a network learnt from. The
+deepest level has learnt to see past how a picture looks; these still tell."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class SliceOutput:
         map_findings: (batch, 2) the part of them that the lesion maps give.
         subtypes: (batch, 5) logits in the order of ``SUBTYPES``.
         maps: (batch, 2, rows / 2, columns / 2) lesion logits.
-        embedding: (batch, channels) mean of the encoder's last level, 320 channels for EfficientNet-Lite0.
+        embedding: (batch, channels) means of the levels in ``FAMILIAR_LEVELS``, by which familiarity is judged; 152
+            channels for EfficientNet-Lite0.
     """
 
     findings: Tensor
@@ -102,26 +107,27 @@ class SliceNetwork(nn.Module):
         Args:
             x: (batch, 1, rows, columns) network input as ``strokeapp.imaging`` makes it; sides divisible by 32.
         """
-        deepest, features = self.decoded(x)
-        return self.judged(deepest, self.lesion_head(features))
+        pyramid, features = self.decoded(x)
+        return self.judged(pyramid, self.lesion_head(features))
 
-    def judged(self, deepest: Tensor, maps: Tensor) -> SliceOutput:
-        """Return all outputs from the encoder's deepest features and the lesion maps."""
+    def judged(self, pyramid: Sequence[Tensor], maps: Tensor) -> SliceOutput:
+        """Return all outputs from the encoder's features, of strides 8 to 32 at least, and the lesion maps."""
         from_map = self.pool_scale * self._top_mean(maps) + self.pool_shift
-        embedding = deepest.mean((2, 3))
-        pooled = torch.cat([embedding, deepest.amax((2, 3))], dim=1)
+        deepest = pyramid[-1]
+        pooled = torch.cat([deepest.mean((2, 3)), deepest.amax((2, 3))], dim=1)
         logits = self.classifier(self.dropout(pooled))
         weight = self.pooled_weight
         findings = (1 - weight) * from_map + weight * logits[:, : len(FINDINGS)]
+        embedding = torch.cat([pyramid[level].mean((2, 3)) for level in FAMILIAR_LEVELS], dim=1)
         return SliceOutput(findings, from_map, logits[:, len(FINDINGS) :], maps, embedding)
 
-    def decoded(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the encoder's deepest features and the decoder's, at strides 32 and 2."""
+    def decoded(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the encoder's features, finest first, and the decoder's at stride 2."""
         pyramid = self.encoder(x.expand(-1, 3, -1, -1))
         features = pyramid[-1]
         for stage, skip in zip(self.decoder, pyramid[-2::-1], strict=True):
             features = stage(features, skip)
-        return pyramid[-1], features
+        return pyramid, features
 
     def _top_mean(self, maps: Tensor) -> Tensor:
         flat = maps.flatten(2)

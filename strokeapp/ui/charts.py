@@ -271,6 +271,25 @@ def removal_figure(table: pd.DataFrame) -> go.Figure:
     return _unit_axes(figure)
 
 
+def coverage_figure(table: pd.DataFrame) -> go.Figure:
+    """Draw the error among the images that are kept, per rule by which the others are left out.
+
+    Args:
+        table: Columns rule (as written in the legend), coverage, error, error_low and error_high.
+    """
+    figure = _figure("Share of images read", "Error", height=theme.SMALL_CHART_HEIGHT)
+    for color, (rule, part) in zip(theme.DATASET_COLORS, table.groupby("rule", sort=False), strict=False):
+        above = (part["error_high"] - part["error"]).fillna(0)
+        below = (part["error"] - part["error_low"]).fillna(0)
+        figure.add_scatter(
+            x=part["coverage"], y=part["error"], mode="lines+markers", name=rule,
+            line={"color": color, "width": 2}, marker={"color": color},
+            error_y={"array": above, "arrayminus": below, "symmetric": False, "thickness": 1, "width": 3},
+            hovertemplate="%{x:.0%} read: error %{y:.3f}<extra></extra>",
+        )  # fmt: skip
+    return figure.update_xaxes(range=[1.03, 0.47], tickformat=".0%").update_yaxes(rangemode="tozero")
+
+
 def _add_band(figure: go.Figure, band: tuple[NDArray, NDArray, NDArray] | None) -> None:
     if band is not None and np.isfinite(band[1]).all():
         grid, low, high = band

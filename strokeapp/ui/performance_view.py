@@ -20,6 +20,7 @@ from strokeapp.ui import performance_tables as tables
 from strokeapp.ui.downloads import csv_archive, file_stem
 from strokeapp.ui.exhibits import Exhibits
 from strokeapp.ui.network_choice import choose_network
+from strokeapp.ui.performance_abstaining import show_abstaining
 from strokeapp.ui.performance_choice import choose_data, choose_threshold
 from strokeapp.ui.performance_data import PER_IMAGE, PER_PATIENT, Choice, Network, Source
 from strokeapp.ui.performance_gallery import show_mistakes
@@ -93,6 +94,7 @@ def _show_evidence(
     per_image = threshold if choice.unit == PER_IMAGE else data.stored_threshold(network, source, choice.finding)
     tables.show_lesions(exhibits, source, choice, per_image)
     show_mistakes(exhibits, network, _judged(source, choice), choice.finding, per_image)
+    show_abstaining(exhibits, network, choice)
     evidence.show_comparison(exhibits, compared, network, source, choice, threshold)
     tables.show_goals(exhibits, network)
     tables.show_paper(exhibits, network, source)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import streamlit as st
-from factories_networks import network, predictions
+from factories_networks import abstaining, network, predictions
 
 from strokeapp.models.registry import find
 from strokeapp.ui.performance_view import show_performance
@@ -23,7 +23,9 @@ def networks() -> tuple:
     """Write both once per server."""
     folder = Path(tempfile.mkdtemp(prefix="evidence-"))
     good, poor = predictions(noise=0.12), predictions(seed=5, noise=0.4)
-    return network(folder, good, name="good", **CALIBRATION), network(folder, poor, name="poor", **CALIBRATION)
+    first = network(folder, good, name="good", **CALIBRATION)
+    abstaining(first, good)
+    return first, network(folder, poor, name="poor", **CALIBRATION)
 
 
 st.set_page_config(layout="wide")

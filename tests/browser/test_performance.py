@@ -114,6 +114,14 @@ def test_calibration_is_shown_before_and_after(lead, screenshots: Path) -> None:
     lead.screenshot(path=screenshots / "performance_calibration.png")
 
 
+def test_abstaining_stands_on_the_page(lead, screenshots: Path) -> None:
+    table = lead.get_by_test_id("stTable").filter(has_text="Unfamiliar").first
+    table.scroll_into_view_if_needed()
+    assert re.search(r"MR FLAIR\s+40\s+0\.90\s+0\.12\s+0\.95", table.inner_text())
+    assert "By confidence" in lead.locator(".js-plotly-plot").filter(has_text="Share of images read").inner_text()
+    lead.screenshot(path=screenshots / "performance_abstaining.png")
+
+
 def test_figures_and_tables_download(lead) -> None:
     roc = lead.locator(".st-key-download_roc_csv button")
     name, data = download(lead, roc)

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 from factories_models import SETTINGS, card_values, head_scan, install_network
+from safetensors.numpy import save_file
 
 from strokeapp.errors import WeightsHashError
 from strokeapp.inference.classify import MAP_SIDE, network_for, read_scan
+from strokeapp.inference.familiarity import FAMILIARITY, Familiarity, save_values
 from strokeapp.models.registry import WEIGHTS
 from strokeapp.types import Abstention, Finding, Modality, Plane, Reading, Sequence, Units
 
@@ -130,3 +132,15 @@ def test_tampered_weights_give_an_error_and_no_reading(tmp_path):
     (card.folder / WEIGHTS).write_bytes(b"not these")
     with pytest.raises(WeightsHashError):
         read_scan(head_scan(slices=1), folder=tmp_path)
+
+
+@pytest.mark.parametrize(("threshold", "read"), [(1e9, True), (1e-9, False)])
+def test_a_study_unlike_the_training_slices_is_not_read(tmp_path, threshold, read):
+    card = install_network(tmp_path)
+    channels, first = 152, np.eye(152, 1, dtype=np.float32)
+    mean, ones = np.zeros(channels, np.float32), np.ones(channels, np.float32)
+    save_file(save_values(Familiarity(mean, ones, first, ones[:1], 1.0, threshold)), card.folder / FAMILIARITY)
+    found = read_scan(head_scan(slices=3), folder=tmp_path)
+    assert isinstance(found, Reading) is read
+    if not read:
+        assert found.code == "unlike_training" and "3 of 3" in found.message

@@ -31,7 +31,7 @@ def test_results_do_not_depend_on_the_batch_and_keep_the_order(inputs):
         np.testing.assert_allclose(parts.logits, whole.logits, atol=1e-4)
         np.testing.assert_allclose(parts.maps, whole.maps, atol=2e-3)
         np.testing.assert_allclose(parts.embedding, whole.embedding, atol=1e-3)
-    assert whole.embedding.shape == (5, 320)
+    assert whole.embedding.shape == (5, 152)
     backward = run_slices(network, inputs[::-1], Modality.CT)
     np.testing.assert_allclose(backward.logits[::-1], whole.logits, atol=1e-4)
     assert np.ptp(whole.logits, axis=0).min() > 1e-3, "pictures that differ must not be judged alike"

@@ -21,7 +21,7 @@ def test_outputs_have_the_documented_shapes(network):
     assert output.findings.shape == output.map_findings.shape == (2, 2)
     assert output.subtypes.shape == (2, 5)
     assert output.maps.shape == (2, 2, 32, 48)
-    assert output.embedding.shape == (2, 320)
+    assert output.embedding.shape == (2, 152)
 
 
 def test_top_mean_is_the_mean_of_the_highest_share():

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories_networks import POINTS, FakeCard, network, predictions
+from factories_networks import POINTS, FakeCard, abstaining, network, predictions
 from scipy.special import expit, logit
 from streamlit.testing.v1 import AppTest
 
+from strokeapp.performance.abstaining import COVERAGE
 from strokeapp.performance.calibration import expected_calibration_error
 from strokeapp.performance.comparison import compare
 from strokeapp.performance.prevalence import predictive_values
@@ -170,3 +171,30 @@ def test_downloads_name_no_image_and_no_patient(page, reports, tmp_path: Path) -
     assert dict(report.facts)["Weights, SHA-256"] == "ab" * 32
     assert "n = 300 images of 60 patients; 50 with the finding" in dict(report.facts)["Numbers"]
     assert performance_pdf(report).startswith(b"%PDF-")
+
+
+def test_abstaining_shows_the_chosen_findings_errors_and_what_is_stopped(page, reports, tmp_path: Path) -> None:
+    table = predictions()
+    card = network(tmp_path, table)
+    content = abstaining(card, table)
+    app = page(card)
+    assert not app.exception and "Abstaining" in [one.value for one in app.subheader]
+    numbers = reports[-1][1]["coverage"]
+    expected = [row["error"] for row in content["errors"] if row["finding"] == "hemorrhagic"]
+    assert numbers["error"].tolist() == pytest.approx(expected)
+    whole = numbers[numbers["coverage"] == 1]["error"]
+    wrong = (table["hemorrhagic_probability"] >= POINTS["balanced"]) != (table["hemorrhagic"] == 1)
+    assert whole.tolist() == pytest.approx([wrong.mean()] * 3)
+    shown = table_with(app, "Unfamiliar").set_index("Input")
+    assert shown.loc["MR FLAIR", ["Unfamiliar", "Suitability", "Either"]].tolist() == ["0.90", "0.12", "0.95"]
+    assert any("1 of 60 held-out volumes" in one.value for one in app.caption)
+    assert performance_pdf(reports[-1][0]).startswith(b"%PDF-")
+
+
+def test_abstaining_that_is_not_measured_is_not_shown_and_a_damaged_file_is_told(page, reports, tmp_path: Path) -> None:
+    card = network(tmp_path, predictions())
+    app = page(card)
+    assert not app.exception and not {"coverage", "unlike"} & set(reports[-1][1])
+    assert "Abstaining" not in [one.value for one in app.subheader]
+    (card.folder / COVERAGE).write_text("{")
+    assert any("abstaining" in one.value and "damaged" in one.value for one in page(card).error)

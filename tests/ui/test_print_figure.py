@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from factories_networks import predictions
@@ -12,9 +13,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from strokeapp.errors import StrokeAppError
+from strokeapp.performance.abstaining import doubts, error_at_coverage
 from strokeapp.performance.calibration import reliability
 from strokeapp.performance.curves import precision_recall_curve, roc_curve
 from strokeapp.performance.decision import decision_curve
+from strokeapp.performance.predictions import known
 from strokeapp.performance.subtypes import subtype_sensitivities
 from strokeapp.performance.threshold import confusion
 from strokeapp.types import SUBTYPES
@@ -27,6 +30,10 @@ COUNTS = confusion(LABELS, SCORES, 0.45)
 GRID = np.linspace(0, 1, 11)
 BAND = (GRID, GRID * 0.9, np.minimum(1, GRID + 0.1))
 CURVE = reliability(LABELS, SCORES)
+ERRORS = pd.concat(
+    error_at_coverage(known(TABLE, "hemorrhagic"), 0.45, doubt, n=50).assign(rule=rule)
+    for rule, doubt in doubts(SCORES, 0.45, SCORES, 0.9).items()
+)
 FIGURES = {
     "roc": charts.roc_figure(roc_curve(LABELS, SCORES), band=BAND, point=COUNTS),
     "precision": charts.precision_recall_figure(precision_recall_curve(LABELS, SCORES), prevalence=0.2, band=BAND),
@@ -36,6 +43,7 @@ FIGURES = {
     "subtypes": charts.subtype_figure(subtype_sensitivities(TABLE, 0.45)),
     "dice": charts.dice_figure(TABLE),
     "decision": charts.decision_figure(decision_curve(LABELS, SCORES), 0.45),
+    "coverage": charts.coverage_figure(ERRORS),
 }
 
 
@@ -98,3 +106,12 @@ def test_colors_of_the_theme_are_darkened_and_transparency_is_kept() -> None:
 def test_unknown_kinds_of_trace_are_refused() -> None:
     with pytest.raises(StrokeAppError, match="cannot be printed"):
         figure_png(go.Figure(go.Pie(values=[1, 2])))
+
+
+def test_errors_against_coverage_keep_the_colors_and_whiskers_of_the_page() -> None:
+    axes = axes_of("coverage")
+    lines = {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+    for trace in FIGURES["coverage"].data:
+        assert np.array_equal(lines[trace.name].get_ydata(), trace.y)
+        assert tuple(lines[trace.name].get_color()) == color(trace.line.color)
+    assert len(axes.containers) == 3 and axes.xaxis_inverted()

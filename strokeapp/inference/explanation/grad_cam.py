@@ -70,7 +70,7 @@ def _at_stage(view: nn.Module, piece: Tensor, finding: Finding, stage: int) -> t
         behind = here = features.detach().requires_grad_()
         for up, skip in zip(view.decoder[stage + 1 :], skips[stage + 1 :], strict=True):
             behind = up(behind, skip)
-        output = view.judged(pyramid[-1], view.lesion_head(behind))
+        output = view.judged(pyramid, view.lesion_head(behind))
         (slope,) = torch.autograd.grad(output.findings[:, channel(finding)].sum(), here)
     cam = (slope.mean((2, 3), keepdim=True) * features).sum(1).relu()
     return cam, output.maps[:, channel(finding)].detach().sigmoid()
