@@ -300,7 +300,15 @@ def test_damaged_overlay_is_said_and_the_picture_stays(viewer: Viewer) -> None:
     assert viewer.text(".overlay-note").startswith("This overlay cannot be shown")
 
 
-@pytest.mark.parametrize(("how", "message"), [("empty", "no image to show"), ("truncated", "data is damaged")])
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("empty", "no image to show"),
+        ("truncated", "data is damaged"),
+        ("changed", "data is damaged"),
+        ("unreadable", "data is damaged"),
+    ],
+)
 def test_broken_data_gets_a_message(browser, address: str, how: str, message: str) -> None:
     page = browser.new_page()
     page.goto(f"{address}/?broken={how}")

@@ -84,11 +84,16 @@ def show_broken(how: str) -> None:
     """Mount the viewer as a broken transfer would."""
     volume = PackedVolume(head())
     blob = next(volume.blocks())
-    truncated = blob.data[: len(blob.data) // 2]
+    halfway = len(blob.data) // 2
+    sent = {
+        "truncated": blob.data[:halfway],
+        "changed": blob.data[:halfway] + bytes([blob.data[halfway] ^ 1]) + blob.data[halfway + 1 :],
+        "unreadable": blob.data[halfway:],
+    }
     description = describe_scan(scan(), CT_PRESETS)
     data = {"key": "x", "height": 500, "volume": volume.describe(), "scan": description, "overlays": [], "strips": []}
     viewer_component()(key="x", data={} if how == "empty" else {**data, "initialSlice": 0})
-    carrier_component()(key="y", data=truncated)
+    carrier_component()(key="y", data=sent.get(how, b""))
 
 
 def show_arriving(*, blocks: int) -> None:

@@ -1,5 +1,7 @@
 // Packed arrays on their way from the carrier elements to the viewers. Two modules share them, hence the global.
 const BLOBS = (globalThis[Symbol.for("strokeapp.blobs")] ??= { held: new Map(), listeners: new Set() });
+const UNREADABLE = null; // stands for the name of a blob that does not tell its own
+const DAMAGED = "The image data is damaged. Open the scan again.";
 
 // Hold a blob until the returned function is called.
 function holdBlob(id, bytes) {
@@ -13,11 +15,13 @@ function holdBlob(id, bytes) {
   };
 }
 
-// Wait for a blob; rejects when the signal aborts, or when no blob at all has arrived for the given time: the
-// blocks of a volume come one after the other, and on a slow line the last one late.
+// Wait for a blob; rejects when the signal aborts, when one has come that cannot be read (it may be this one), or when
+// no blob at all has arrived for the given time: the blocks of a volume come one after the other, and on a slow line the
+// last one late.
 function waitForBlob(id, { signal, timeoutMs = 60000 }) {
   const present = BLOBS.held.get(id);
   if (present) return Promise.resolve(present.bytes);
+  if (BLOBS.held.has(UNREADABLE)) return Promise.reject(new Error(DAMAGED));
   return new Promise((resolve, reject) => {
     let timer;
     const done = (settle) => {
@@ -29,6 +33,7 @@ function waitForBlob(id, { signal, timeoutMs = 60000 }) {
     const listener = (arrived) => {
       clearTimeout(timer);
       timer = setTimeout(late, timeoutMs);
+      if (arrived === UNREADABLE) done(() => reject(new Error(DAMAGED)));
       if (arrived === id) done(() => resolve(BLOBS.held.get(id).bytes));
     };
     timer = setTimeout(late, timeoutMs);

@@ -3,27 +3,48 @@
 const WORKERS_MOST = 2;
 const WORKER_IDLE_MS = 5000;
 
-// The next two run in a worker, from their source text; they know nothing of this file.
-async function inflatePart(bytes) {
-  const stream = new Response(bytes).body.pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+// The next three run in a worker too, from their source text; they know nothing else of this file.
+
+// Make a function that gives the memory of an array back at once. As garbage it would wait for a collector that does not
+// see how large it is, and `transfer(0)` leaves it to the browser's own reference; what is posted to a closed port goes.
+function makeDrain() {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  return ({ buffer }) => port1.postMessage(null, [buffer]);
 }
 
-// Typed array of `count` values; int16 comes as all low bytes, then all high bytes.
+// Read a gzip stream piece by piece. It is fed in pieces as well: whatever is fed at once is inflated at once.
+function inflate(part) {
+  let from = 0;
+  const pull = (controller) => {
+    controller.enqueue(part.subarray(from, (from += 32768)));
+    if (from >= part.length) controller.close();
+  };
+  return new ReadableStream({ pull }, { highWaterMark: 0 }).pipeThrough(new DecompressionStream("gzip")).getReader();
+}
+
+// Typed array of `count` values; int16 comes as all low bytes, then all high bytes. Each piece goes straight to its
+// place, so that a block never stands in memory twice.
 async function unpackParts({ parts, dtype, count }) {
-  const planes = await Promise.all(parts.map(inflatePart));
-  if (planes.length !== (dtype === "uint8" ? 1 : 2)) throw new Error("parts");
-  for (const plane of planes) if (plane.length !== count) throw new Error("length");
-  if (dtype === "uint8") return planes[0];
-  const [low, high] = planes;
-  const values = new Int16Array(count);
-  for (let i = 0; i < count; i++) values[i] = low[i] | (high[i] << 8);
-  // Given back at once: garbage of this size would wait long for its collector.
-  for (const plane of planes) plane.buffer.transfer?.(0);
+  const values = dtype === "uint8" ? new Uint8Array(count) : new Int16Array(count);
+  if (parts.length !== values.BYTES_PER_ELEMENT) throw new Error("parts");
+  const discard = makeDrain();
+  for (const [place, part] of parts.entries()) {
+    const reader = inflate(part);
+    let at = 0;
+    for (let next; !(next = await reader.read()).done; ) {
+      const piece = next.value;
+      if (at + piece.length > count) throw new Error("length");
+      for (let i = 0; i < piece.length; i++) values[at + i] |= piece[i] << (8 * place);
+      at += piece.length;
+      discard(piece);
+    }
+    if (at !== count) throw new Error("length");
+  }
   return values;
 }
 
-const WORKER_SOURCE = `${inflatePart}\n${unpackParts}
+const WORKER_SOURCE = `${makeDrain}\n${inflate}\n${unpackParts}
 onmessage = async ({ data }) => {
   try {
     const values = await unpackParts(data);
@@ -31,6 +52,7 @@ onmessage = async ({ data }) => {
   } catch (error) {
     postMessage({ error: String(error) });
   }
+  data.parts.forEach(makeDrain());
 };`;
 
 const UNPACKING = { waiting: [], workers: [], forbidden: false };
@@ -109,6 +131,6 @@ async function unpackBlob(bytes) {
     const count = header.shape.reduce((product, size) => product * size, 1);
     return { header, values: await unpackAside({ parts, dtype: header.dtype, count }) };
   } catch (error) {
-    throw new Error("The image data is damaged. Open the scan again.", { cause: error });
+    throw new Error(DAMAGED, { cause: error });
   }
 }
