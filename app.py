@@ -18,7 +18,7 @@ page = st.navigation(
         st.Page("pages/study.py", title="Study", default=True),
         st.Page("pages/performance.py", title="Performance", url_path="performance"),
         st.Page("pages/explanations.py", title="Explanations", url_path="explanations"),
-        st.Page("pages/model_card.py", title="Model card", url_path="model_card"),
+        st.Page("pages/model_card.py", title="Model card", url_path="model-card"),
         st.Page("pages/reader_study.py", title="Reader study", url_path="reader-study"),
     ],
     position="top",

@@ -15,6 +15,8 @@ from strokeapp.ui.downloads import csv_bytes
 
 NO_BREAK_DASH = "\N{WORD JOINER}–\N{WORD JOINER}"
 WHOLE, HALF = 1.0, 0.5
+QUIET = {"type": "tertiary", "icon": ":material/download:", "on_click": "ignore"}
+"""How a button looks that saves one figure or table."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +143,13 @@ class Exhibits:
         file = f"{self.stem}-{exhibit.name}"
         bar.download_button(
             "CSV", partial(csv_bytes, exhibit.numbers), f"{file}.csv", "text/csv",
-            key=f"download_{exhibit.name}_csv", **_QUIET,
+            key=f"download_{exhibit.name}_csv", **QUIET,
         )  # fmt: skip
         if exhibit.figure is not None or exhibit.shown is not None:
             bar.download_button(
                 "PNG", partial(_png, exhibit), f"{file}.png", "image/png",
-                key=f"download_{exhibit.name}_png", **_QUIET,
+                key=f"download_{exhibit.name}_png", **QUIET,
             )  # fmt: skip
-
-
-_QUIET = {"type": "tertiary", "icon": ":material/download:", "on_click": "ignore"}
 
 
 def _png(exhibit: Exhibit) -> bytes:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.models import card_text
 from strokeapp.models.registry import Card
 from strokeapp.ui import model_card_data as data
+from strokeapp.ui.downloads import csv_bytes
+from strokeapp.ui.exhibits import NO_BREAK_DASH, QUIET
 from strokeapp.ui.network_choice import choose_network
 from strokeapp.ui.pixels import picture, square_thumbnail
 
@@ -65,12 +70,12 @@ def _use(card: Card) -> None:
         st.markdown(card_text.intended_use(card.raw))
     st.subheader("Limits", anchor=False)
     st.markdown("\n".join(f"- {text}" for text in card.raw.get("limits", ())) or "None are written down.")
-    st.subheader("Sources", anchor=False)
-    st.markdown(card_text.sources_table(card.raw) or "None are named.")
+    _heading("Sources", card, "sources")
+    st.markdown(as_shown(card_text.sources_table(card.raw)) or "None are named.")
     st.subheader("Facts", anchor=False)
-    st.markdown(card_text.facts_table(card.raw))
+    st.markdown(as_shown(card_text.facts_table(card.raw)))
     st.subheader("Operating points", anchor=False)
-    st.markdown(card_text.operating_points_table(card.raw))
+    st.markdown(as_shown(card_text.operating_points_table(card.raw)))
 
 
 def _evidence(card: Card) -> None:
@@ -78,19 +83,20 @@ def _evidence(card: Card) -> None:
     if not subgroups:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
+    _heading("By subgroup", card, "subgroups")
     st.caption(
         "By image, out of fold, at the shipped balanced operating point, which was chosen on these same images; 95 % "
         "intervals by resampling patients. Subtypes and lesion sizes stand beside the images without the finding of "
         "the same sources. A dash: not defined."
     )
-    st.markdown(subgroups)
+    st.markdown(as_shown(subgroups))
     st.subheader("Calibration", anchor=False)
-    st.markdown(card_text.calibration_table(card.raw))
+    st.markdown(as_shown(card_text.calibration_table(card.raw)))
     st.caption("ECE: expected calibration error, the mean gap between probability and observed share in ten bins.")
     experiments = card_text.experiments_table(card.raw)
     if experiments:
-        st.subheader("Experiments", anchor=False)
-        st.markdown(experiments)
+        _heading("Experiments", card, "experiments")
+        st.markdown(as_shown(experiments))
 
 
 def _failures(card: Card) -> None:
@@ -99,13 +105,14 @@ def _failures(card: Card) -> None:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
     folder = data.image_folder()
+    _heading("Worst mistakes", card, "gallery")
     st.caption(
         "The images that the network got most wrong out of fold, one per patient. "
         + ("" if folder else "The images are not part of the application; here they are named only. ")
         + "Presumed: nobody read the image for the finding, so the label may be what is wrong."
     )
     if folder is None:
-        st.markdown(card_text.gallery_table(card.raw) or "No mistakes at the balanced operating point.")
+        st.markdown(as_shown(card_text.gallery_table(card.raw)) or "No mistakes at the balanced operating point.")
         return
     for finding, kind in dict.fromkeys((row["finding"], row["kind"]) for row in rows):
         st.subheader(f"{finding.capitalize()}: {kind}", anchor=False)
@@ -136,11 +143,12 @@ def _claim(card: Card) -> None:
     if not table:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
+    _heading("CLAIM checklist", card, "claim")
     st.caption(
         "Checklist for Artificial Intelligence in Medical Imaging, 2024 update (Tejani et al., Radiology: Artificial "
         "Intelligence 2024); the items in our own words."
     )
-    st.markdown(table)
+    st.markdown(as_shown(table))
 
 
 def _methods(card: Card) -> None:
@@ -151,4 +159,23 @@ def _methods(card: Card) -> None:
         return
     _download("Methods, Markdown", text, f"{card.name}-{card.version}-methods.md", "text/markdown")
     # The title of the section is the page's own already.
-    st.markdown(text.partition("\n")[2])
+    st.markdown(as_shown(text.partition("\n")[2]))
+
+
+def _heading(title: str, card: Card, key: str) -> None:
+    """Write a heading beside the button for the rows below it, as the card holds them."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(title, anchor=False, width="stretch")
+        rows = card.raw.get(key)
+        if rows:
+            st.download_button(
+                "CSV", partial(csv_bytes, pd.DataFrame(rows)), f"{card.name}-{card.version}-{key}.csv", "text/csv",
+                key=f"card_{key}_csv", **QUIET,
+            )  # fmt: skip
+
+
+def as_shown(text: str) -> str:
+    """Return Markdown as the page shows it: columns begin with a capital letter, intervals are not broken."""
+    heads = re.compile(r"^\|.*\|$(?=\n\| ---)", re.MULTILINE)
+    text = heads.sub(lambda head: re.sub(r"(?<=\| )[a-z](?=[a-z])", lambda first: first[0].upper(), head[0]), text)
+    return re.sub(r"(?<=\d)–(?=\d)", NO_BREAK_DASH, text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -136,7 +138,7 @@ def show_goals(exhibits: Exhibits, network: Network) -> None:
     title = f"{judged.count(False)} of {len(judged)} goals missed"
     shown = pd.DataFrame(
         {
-            "What": [row["what"] for row in rows],
+            "What": [_goal_name(row["what"]) for row in rows],
             "Goal": [goal_text(row) for row in rows],
             "Measured": [figure_text(row["value"], row["low"], row["high"]) for row in rows],
             "n": [f"{row['n']:,}" if row["n"] else DASH for row in rows],
@@ -150,6 +152,11 @@ def show_goals(exhibits: Exhibits, network: Network) -> None:
     exhibits.table(st, "goals", title, shown, pd.DataFrame(rows), note=note)
 
 
+def _goal_name(what: str) -> str:
+    """Write what a goal of the card is about as the page does: it begins with a capital; AUC and F1 are written so."""
+    return re.sub(r"\b(auc|f1)\b", lambda found: found[0].upper(), what[:1].upper() + what[1:])
+
+
 def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
     """Write the paper's figures beside ours."""
     exhibits.section("Beside the paper")
@@ -157,7 +164,7 @@ def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
     table = table[table["finding"].isin([finding.value for finding in data.findings_of(source)])]
     for column, (finding, part) in zip(st.columns(2, gap="medium"), table.groupby("finding"), strict=False):
         title = f"{finding.capitalize()} stroke"
-        exhibits.table(column, f"paper-{finding}", title, _paper_shown(finding, part), part, width=HALF)
+        exhibits.table(column, f"paper-{finding}", title, _paper_shown(part), part, width=HALF)
     note = (
         f"The paper's figures ({SOURCE}) are its own and were not measured on these images. Ours are by image, over "
         f"all datasets: {_point(table)}. The columns stand beside each other for orientation; they do not show which "
@@ -174,11 +181,11 @@ def _point(table: pd.DataFrame) -> str:
     return f"{CHOSEN_ELSEWHERE} (for external images: the stored one), {note}"
 
 
-def _paper_shown(finding: str, part: pd.DataFrame) -> pd.DataFrame:
+def _paper_shown(part: pd.DataFrame) -> pd.DataFrame:
     rows = part.to_dict("records")
     return pd.DataFrame(
         {
-            finding.capitalize(): [HEADLINES[row["measure"]][0] for row in rows],
+            "Measure": [HEADLINES[row["measure"]][0] for row in rows],
             "Paper": [number(row["paper"]) for row in rows],
             "This network": [measured(row, "ours") for row in rows],
             "Without presumed": [measured(row, "read") for row in rows],

@@ -10,9 +10,10 @@ from factories_models import card_values, install_network
 from streamlit.testing.v1 import AppTest
 
 from factories import make_picture
+from strokeapp.models.markdown import markdown_table
 from strokeapp.ui import model_card_data as data
 from strokeapp.ui.guard import ENTERED
-from strokeapp.ui.model_card_view import _pixels
+from strokeapp.ui.model_card_view import _pixels, as_shown
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROW = {
@@ -79,3 +80,10 @@ def test_pictures_are_square_and_stay_inside_the_folder(tmp_path) -> None:
     assert square.shape == (20, 20) and (square[:, 5:15] == 99).all() and (square[:, :5] == 0).all()
     outside = [str(tmp_path / "secret.png"), "../secret.png", "missing.png", "text.png"]
     assert [_pixels(tmp_path / "in", name) for name in outside] == [None] * 4
+
+
+def test_columns_begin_with_a_capital_and_intervals_stay_in_one_piece() -> None:
+    table = markdown_table(("finding", "n (positive)", "AUC"), [("ischemic", 3, "0.9 (0.8–1.0)"), ("a–b", 4, "–")])
+    shown = as_shown(f"text | of none\n\n{table}")
+    assert "| Finding | n (positive) | AUC |" in shown and "| ischemic | 3 | 0.9 (0.8\u2060–\u20601.0) |" in shown
+    assert "text | of none" in shown and "| a–b | 4 | – |" in shown and as_shown("") == ""

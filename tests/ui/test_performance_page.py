@@ -173,8 +173,8 @@ def test_beside_the_paper_stand_points_chosen_on_the_other_folds(page, tmp_path:
         ]
         flagged = scores[folds == fold] >= cuts[int(np.argmax(found))]
         right += int((flagged == labels[folds == fold]).sum())
-    shown = next(one for one in tables(app) if "Hemorrhagic" in one)
-    accuracy = shown[shown["Hemorrhagic"] == "Accuracy"]["This network"].iloc[0]
+    shown = next(one for one in tables(app) if "Paper" in one)
+    accuracy = shown[shown["Measure"] == "Accuracy"]["This network"].iloc[0]
     assert accuracy.startswith(f"{right / len(table):.2f}")
     assert any("operating point chosen on the other folds" in one.value for one in app.caption)
     alone = page(card(tmp_path, table.assign(fold=0), name="alone"))
@@ -193,3 +193,23 @@ def test_chart_colors_are_those_of_the_page() -> None:
     config = tomllib.loads((REPOSITORY / ".streamlit" / "config.toml").read_text())
     assert list(theme.DATASET_COLORS) == config["theme"]["chartCategoricalColors"]
     assert config["theme"]["textColor"] == theme.TEXT
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of #rrggbb, as WCAG 2.2 defines it."""
+    shares = np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("shade", [shade for _, shade in theme.CONFUSION_SCALE])
+def test_counts_in_the_confusion_matrix_can_be_read_on_every_shade(shade: str) -> None:
+    contrast = (luminance(theme.CONFUSION_INK) + 0.05) / (luminance(shade) + 0.05)
+    assert contrast >= 4.5, "WCAG 2.2, success criterion 1.4.3"
+
+
+def test_goals_are_named_as_the_page_writes_measures(page, tmp_path: Path) -> None:
+    goal = {"what": "ischemic, the paper's auc", "goal": 0.9, "rule": "above", "value": 0.95, "low": None, "high": None}
+    network = card(tmp_path, predictions(), goals=[goal | {"n": 5, "met": True, "note": ""}])
+    shown = next(one for one in tables(page(network)) if "Goal" in one)
+    assert shown["What"].tolist() == ["Ischemic, the paper's AUC"]
