@@ -164,9 +164,10 @@ def _png(exhibit: Exhibit) -> bytes:
 
 
 def _title_bar(place: DeltaGenerator, title: str, detail: str) -> DeltaGenerator:
+    """Write a title and return the place beside it; where it is narrow the title breaks, not the row of buttons."""
     bar = place.container(horizontal=True, vertical_alignment="center", gap="small")
-    bar.markdown(f"**{title}** · {detail}" if detail else f"**{title}**", width="stretch")
-    return bar
+    bar.container(width="stretch").markdown(f"**{title}** · {detail}" if detail else f"**{title}**")
+    return bar.container(horizontal=True, width="content", gap="small")
 
 
 def _written(shown: pd.DataFrame) -> pd.DataFrame:
