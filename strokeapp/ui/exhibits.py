@@ -116,7 +116,7 @@ class Exhibits:
         """
         self._keep(Exhibit(name, title, numbers, shown=shown, note=note, width=width))
         self._buttons(_title_bar(place, title, ""))
-        place.table(_written(shown), border="horizontal", hide_index=True)
+        place.table(written(shown), border="horizontal", hide_index=True)
         if note:
             place.caption(note)
 
@@ -170,8 +170,8 @@ def _title_bar(place: DeltaGenerator, title: str, detail: str) -> DeltaGenerator
     return bar.container(horizontal=True, width="content", gap="small")
 
 
-def _written(shown: pd.DataFrame) -> pd.DataFrame:
+def written(shown: pd.DataFrame) -> pd.DataFrame:
     """Write whole numbers with a thousands separator; intervals stand back in gray and do not break."""
-    written = shown.map(lambda cell: f"{cell:,}" if isinstance(cell, int) else str(cell))
-    written = written.replace(r" (\(.+\))$", r" :gray[\1]", regex=True)
-    return written.replace("–(?=.)", NO_BREAK_DASH, regex=True)
+    cells = shown.map(lambda cell: f"{cell:,}" if isinstance(cell, int) else str(cell))
+    cells = cells.replace(r" (\([−\d][^()]*\))$", r" :gray[\1]", regex=True)
+    return cells.replace("–(?=.)", NO_BREAK_DASH, regex=True)

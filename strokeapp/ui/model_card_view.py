@@ -14,10 +14,11 @@ import streamlit as st
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.models import card_text
+from strokeapp.models.markdown import table_cells
 from strokeapp.models.registry import Card
 from strokeapp.ui import model_card_data as data
 from strokeapp.ui.downloads import csv_bytes
-from strokeapp.ui.exhibits import NO_BREAK_DASH, QUIET
+from strokeapp.ui.exhibits import QUIET, written
 from strokeapp.ui.network_choice import choose_network
 from strokeapp.ui.pixels import picture, square_thumbnail
 
@@ -71,11 +72,11 @@ def _use(card: Card) -> None:
     st.subheader("Limits", anchor=False)
     st.markdown("\n".join(f"- {text}" for text in card.raw.get("limits", ())) or "None are written down.")
     _heading("Sources", card, "sources")
-    st.markdown(as_shown(card_text.sources_table(card.raw)) or "None are named.")
+    _table(card_text.sources_table(card.raw), "None are named.")
     st.subheader("Facts", anchor=False)
-    st.markdown(as_shown(card_text.facts_table(card.raw)))
+    _table(card_text.facts_table(card.raw))
     st.subheader("Operating points", anchor=False)
-    st.markdown(as_shown(card_text.operating_points_table(card.raw)))
+    _table(card_text.operating_points_table(card.raw))
 
 
 def _evidence(card: Card) -> None:
@@ -89,14 +90,14 @@ def _evidence(card: Card) -> None:
         "intervals by resampling patients. Subtypes and lesion sizes stand beside the images without the finding of "
         "the same sources. A dash: not defined."
     )
-    st.markdown(as_shown(subgroups))
+    _table(subgroups)
     st.subheader("Calibration", anchor=False)
-    st.markdown(as_shown(card_text.calibration_table(card.raw)))
+    _table(card_text.calibration_table(card.raw))
     st.caption("ECE: expected calibration error, the mean gap between probability and observed share in ten bins.")
     experiments = card_text.experiments_table(card.raw)
     if experiments:
         _heading("Experiments", card, "experiments")
-        st.markdown(as_shown(experiments))
+        _table(experiments)
 
 
 def _failures(card: Card) -> None:
@@ -112,7 +113,7 @@ def _failures(card: Card) -> None:
         + "Presumed: nobody read the image for the finding, so the label may be what is wrong."
     )
     if folder is None:
-        st.markdown(as_shown(card_text.gallery_table(card.raw)) or "No mistakes at the balanced operating point.")
+        _table(card_text.gallery_table(card.raw), "No mistakes at the balanced operating point.")
         return
     for finding, kind in dict.fromkeys((row["finding"], row["kind"]) for row in rows):
         st.subheader(f"{finding.capitalize()}: {kind}", anchor=False)
@@ -148,7 +149,7 @@ def _claim(card: Card) -> None:
         "Checklist for Artificial Intelligence in Medical Imaging, 2024 update (Tejani et al., Radiology: Artificial "
         "Intelligence 2024); the items in our own words."
     )
-    st.markdown(as_shown(table))
+    _table(table)
 
 
 def _methods(card: Card) -> None:
@@ -159,7 +160,7 @@ def _methods(card: Card) -> None:
         return
     _download("Methods, Markdown", text, f"{card.name}-{card.version}-methods.md", "text/markdown")
     # The title of the section is the page's own already.
-    st.markdown(as_shown(text.partition("\n")[2]))
+    st.markdown(text.partition("\n")[2])
 
 
 def _heading(title: str, card: Card, key: str) -> None:
@@ -174,8 +175,15 @@ def _heading(title: str, card: Card, key: str) -> None:
             )  # fmt: skip
 
 
-def as_shown(text: str) -> str:
-    """Return Markdown as the page shows it: columns begin with a capital letter, intervals are not broken."""
-    heads = re.compile(r"^\|.*\|$(?=\n\| ---)", re.MULTILINE)
-    text = heads.sub(lambda head: re.sub(r"(?<=\| )[a-z](?=[a-z])", lambda first: first[0].upper(), head[0]), text)
-    return re.sub(r"(?<=\d)–(?=\d)", NO_BREAK_DASH, text)
+def _table(text: str, nothing: str = "") -> None:
+    """Draw a table of the card and what stands below it; where there is none say ``nothing``."""
+    if not text:
+        st.markdown(nothing)
+        return
+    table, _, note = text.partition("\n\n")
+    header, rows = table_cells(table)
+    # A small word begins with a capital letter on the page; "n" and "AUC" stay as they are.
+    names = [re.sub(r"^[a-z](?=[a-z])", lambda first: first[0].upper(), name) for name in header]
+    st.table(written(pd.DataFrame(rows, columns=names)), border="horizontal", hide_index=True)
+    if note:
+        st.caption(note)

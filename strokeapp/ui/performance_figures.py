@@ -101,7 +101,8 @@ def show_calibration(exhibits: Exhibits, network: Network, source: Source, choic
     exhibits.chart(
         left, "reliability", "Reliability",
         charts.calibration_figure(after.curve, before=None if before is None else before.curve),
-        numbers.reliability_table({**curves, "after": after.curve}), detail="bars: Wilson intervals, 95 %",
+        numbers.reliability_table({**curves, "after": after.curve}),
+        detail="bars: Wilson intervals, 95\N{NO-BREAK SPACE}%",
     )  # fmt: skip
     rows = {"after": after} if before is None else {"before": before, "after": after}
     exhibits.table(

@@ -19,7 +19,7 @@ from strokeapp.ui import charts
 from strokeapp.ui import performance_data as data
 from strokeapp.ui.charts import number, with_interval
 from strokeapp.ui.exhibits import HALF, Exhibits
-from strokeapp.ui.performance_data import Choice, Network, Source
+from strokeapp.ui.performance_data import PER_PATIENT, Choice, Network, Source
 from strokeapp.ui.performance_words import HEADLINES, dataset_name, measured
 
 DASH_NOTE = "A dash: not defined. Where all or none have the finding, only sensitivity or specificity can be told."
@@ -58,9 +58,11 @@ def show_subgroups(exhibits: Exhibits, source: Source, choice: Choice, threshold
 
 
 def _counted(choice: Choice, table: pd.DataFrame) -> dict[str, pd.Series]:
-    counted = {f"{choice.unit.capitalize()}s": table["images"]}
-    counted.setdefault("Patients", table["patients"])
-    return counted | {"Positive": table["positives"]}
+    if choice.unit == PER_PATIENT:
+        return {"Patients": table["images"], "Positive": table["positives"]}
+    pairs = zip(table["images"], table["patients"], strict=True)
+    counted = [f"{images:,} ({patients:,})" for images, patients in pairs]
+    return {"Images (patients)": pd.Series(counted, table.index), "Positive": table["positives"]}
 
 
 def show_lesions(exhibits: Exhibits, source: Source, choice: Choice, threshold: float) -> None:
