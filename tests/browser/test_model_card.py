@@ -25,7 +25,8 @@ def auditor(browser, serve, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     address = serve(REPOSITORY / "app.py", STROKEAPP_SHARED=str(tmp_path_factory.mktemp("none")))
     page = browser.new_page(viewport={"width": 768, "height": 1024})
     page.set_default_timeout(PATIENCE)
-    page.goto(f"{address}/model-card")
+    page.goto(address)
+    page.get_by_role("link", name="Model card").first.click()
     page.get_by_role("heading", name="Intended use").wait_for()
     yield page
     assert page.get_by_test_id("stException").count() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from reader_study_driver import (
@@ -25,7 +26,7 @@ from strokeapp.records.network_store import store_result
 from strokeapp.records.reader_study import Design
 from strokeapp.records.study_repository import load_cases, load_readers
 from strokeapp.ui.plain import plain
-from strokeapp.ui.reader_study_state import ACCESS, CASE
+from strokeapp.ui.reader_study_state import ACCESS, CASE, PAGE
 
 
 def test_wrong_code_is_refused(app: AppTest, database: Database) -> None:
@@ -129,3 +130,8 @@ def test_network_stands_beside_the_picture_in_the_second_session_only(app: AppTe
     app.run()
     assert not app.exception
     assert "with AI" in words(app) and plain("The network abstained for a test.") in words(app)
+
+
+def test_the_page_is_left_only_for_another_one() -> None:
+    """Its address is its file's name, by which leaving it is noticed."""
+    assert (Path(__file__).resolve().parents[3] / "pages" / f"{PAGE}.py").is_file()
