@@ -38,10 +38,12 @@ def raw(card: Card) -> dict:
 
 
 def turn_to(page, tab: str) -> str:
-    """Show a tab and return what it says."""
+    """Show a tab and return what it says once the script has ended."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.get_by_role("tab", name=tab, exact=True).click()
     panel = page.get_by_role("tabpanel", name=tab, exact=True)
     panel.wait_for()
+    page.wait_for_timeout(500)
     return panel.inner_text().replace("\u2060", "")
 
 
