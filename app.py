@@ -16,10 +16,10 @@ warm_up()
 page = st.navigation(
     [
         st.Page("pages/study.py", title="Study", default=True),
-        st.Page("pages/performance.py", title="Performance", url_path="performance"),
-        st.Page("pages/explanations.py", title="Explanations", url_path="explanations"),
-        st.Page("pages/model_card.py", title="Model card", url_path="model_card"),
-        st.Page("pages/reader_study.py", title="Reader study", url_path="reader-study"),
+        st.Page("pages/performance.py", title="Performance"),
+        st.Page("pages/explanations.py", title="Explanations"),
+        st.Page("pages/model_card.py", title="Model card"),
+        st.Page("pages/reader_study.py", title="Reader study"),
     ],
     position="top",
 )

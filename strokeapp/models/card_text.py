@@ -175,10 +175,10 @@ def gallery_table(raw: Mapping[str, Any]) -> str:
 def experiments_table(raw: Mapping[str, Any]) -> str:
     """Return what else was measured."""
     rows = [
-        (row["name"], row["what"], figure_text(row["figure"], row["low"], row["high"]), row["n"] or "–")
+        (row["what"], figure_text(row["figure"], row["low"], row["high"]), row["n"] or DASH)
         for row in raw.get("experiments", ())
     ]
-    return markdown_table(("name", "what", "figure", "n"), rows) if rows else ""
+    return markdown_table(("what", "figure", "n"), rows) if rows else ""
 
 
 def claim_table(raw: Mapping[str, Any]) -> str:

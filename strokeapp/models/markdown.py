@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 DASH = "–"
+_BAR = re.compile(r"(?<!\\) \| ")
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -18,6 +20,12 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def table_cells(text: str) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns and the rows of a table that ``markdown_table`` wrote."""
+    header, _, *rows = ([cell.replace("\\|", "|") for cell in _BAR.split(line[2:-2])] for line in text.splitlines())
+    return header, rows
 
 
 def figure_text(value: float | None, low: float | None = None, high: float | None = None, *, digits: int = 3) -> str:

@@ -91,14 +91,13 @@ def precision_recall_figure(
     return _unit_axes(figure)
 
 
-def confusion_figure(counts: Confusion, *, positive: str, negative: str, ink: str = theme.TEXT) -> go.Figure:
+def confusion_figure(counts: Confusion, *, positive: str, negative: str) -> go.Figure:
     """Draw the confusion matrix: counts, and below them the share of the row.
 
     Args:
         counts: Shades follow the share of the row, so that a rare class is as visible as a common one.
         positive: Name of the class with the finding, e.g. "hemorrhage".
         negative: Of the other.
-        ink: Color of the counts, that of the page's text: the shades are transparent.
     """
     cells = np.array([[counts.tp, counts.fn], [counts.fp, counts.tn]])
     rows = cells.sum(axis=1, keepdims=True)
@@ -120,7 +119,7 @@ def confusion_figure(counts: Confusion, *, positive: str, negative: str, ink: st
     figure = _figure("", "", height=theme.SMALL_CHART_HEIGHT).add_trace(heatmap)
     # As annotations the counts keep their color; Streamlit's theme paints a heat map's own text its own way.
     for (row, column), written in np.ndenumerate(np.array(text, dtype=object)):
-        font = {"size": theme.FONT_SIZE + 2, "color": ink}
+        font = {"size": theme.FONT_SIZE + 2, "color": theme.CONFUSION_INK}
         figure.add_annotation(x=column, y=row, text=written, showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False, showline=False)
     return figure.update_yaxes(autorange="reversed", showgrid=False, showline=False)

@@ -15,6 +15,8 @@ from strokeapp.ui.downloads import csv_bytes
 
 NO_BREAK_DASH = "\N{WORD JOINER}–\N{WORD JOINER}"
 WHOLE, HALF = 1.0, 0.5
+QUIET = {"type": "tertiary", "icon": ":material/download:", "on_click": "ignore"}
+"""How a button looks that saves one figure or table."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Exhibits:
         """
         self._keep(Exhibit(name, title, numbers, shown=shown, note=note, width=width))
         self._buttons(_title_bar(place, title, ""))
-        place.table(_written(shown), border="horizontal", hide_index=True)
+        place.table(written(shown), border="horizontal", hide_index=True)
         if note:
             place.caption(note)
 
@@ -141,16 +143,13 @@ class Exhibits:
         file = f"{self.stem}-{exhibit.name}"
         bar.download_button(
             "CSV", partial(csv_bytes, exhibit.numbers), f"{file}.csv", "text/csv",
-            key=f"download_{exhibit.name}_csv", **_QUIET,
+            key=f"download_{exhibit.name}_csv", **QUIET,
         )  # fmt: skip
         if exhibit.figure is not None or exhibit.shown is not None:
             bar.download_button(
                 "PNG", partial(_png, exhibit), f"{file}.png", "image/png",
-                key=f"download_{exhibit.name}_png", **_QUIET,
+                key=f"download_{exhibit.name}_png", **QUIET,
             )  # fmt: skip
-
-
-_QUIET = {"type": "tertiary", "icon": ":material/download:", "on_click": "ignore"}
 
 
 def _png(exhibit: Exhibit) -> bytes:
@@ -165,13 +164,14 @@ def _png(exhibit: Exhibit) -> bytes:
 
 
 def _title_bar(place: DeltaGenerator, title: str, detail: str) -> DeltaGenerator:
+    """Write a title and return the place beside it; where it is narrow the title breaks, not the row of buttons."""
     bar = place.container(horizontal=True, vertical_alignment="center", gap="small")
-    bar.markdown(f"**{title}** · {detail}" if detail else f"**{title}**", width="stretch")
-    return bar
+    bar.container(width="stretch").markdown(f"**{title}** · {detail}" if detail else f"**{title}**")
+    return bar.container(horizontal=True, width="content", gap="small")
 
 
-def _written(shown: pd.DataFrame) -> pd.DataFrame:
+def written(shown: pd.DataFrame) -> pd.DataFrame:
     """Write whole numbers with a thousands separator; intervals stand back in gray and do not break."""
-    written = shown.map(lambda cell: f"{cell:,}" if isinstance(cell, int) else str(cell))
-    written = written.replace(r" (\(.+\))$", r" :gray[\1]", regex=True)
-    return written.replace("–(?=.)", NO_BREAK_DASH, regex=True)
+    cells = shown.map(lambda cell: f"{cell:,}" if isinstance(cell, int) else str(cell))
+    cells = cells.replace(r" (\([−\d][^()]*\))$", r" :gray[\1]", regex=True)
+    return cells.replace("–(?=.)", NO_BREAK_DASH, regex=True)

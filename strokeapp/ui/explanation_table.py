@@ -35,6 +35,8 @@ FIGURES = {
     "Infidelity": "infidelity",
     "Sensitivity": "sensitivity",
 }
+METHOD_WIDTH = 270
+"""In pixels: the longest title with its mark."""
 HELP = {
     "Hits": "The highest point lies in the drawn lesion, or within the tolerance of its border.",
     "Large lesions": "Hits among lesions of at least 100 pixels, about 1 cm².",
@@ -72,7 +74,8 @@ def show_measured(card: Card) -> None:
         title = f"{NAMES[finding]}, known {LESIONS[finding]}"
         exhibits.listed(st.container(), Exhibit(finding.value, title, _numbers(figures, finding), shown=table))
         settings = {name: st.column_config.Column(help=text) for name, text in HELP.items() if name in table}
-        settings["Method"] = st.column_config.Column(pinned=True)  # the last columns are reached by scrolling
+        # The last columns are reached by scrolling.
+        settings["Method"] = st.column_config.Column(pinned=True, width=METHOD_WIDTH)
         st.dataframe(table, hide_index=True, column_config=settings)
     _show_protocol(figures, card)
 
@@ -134,6 +137,7 @@ def _cells(name: str, figures: Measured, finding: Finding) -> dict[str, Any]:
     return {
         "Method": method_of(name).title + (" (default)" if name == figures.default else ""),
         "Hits": f"{found.hits} of {found.images}{_interval(found.low, found.high)}",
+        "Shuffles": figures.verdicts.get(name, "–"),
         "Large lesions": f"{row['large_hits']} of {row['large_images']}{_ends(row, 'large', percent=True)}"
         if "large_hits" in row
         else "–",
@@ -142,7 +146,6 @@ def _cells(name: str, figures: Measured, finding: Finding) -> dict[str, Any]:
         **{title: _number(row, figure) for title, figure in FIGURES.items()},
         "Shuffled weights": _shuffle(figures, name, finding, ALL_SHUFFLED),
         "Shuffled labels": _shuffle(figures, name, finding, LABELS_SHUFFLED),
-        "Shuffles": figures.verdicts.get(name, "–"),
         "Images": _counts(figures, name, finding),
     }
 

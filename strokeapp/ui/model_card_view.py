@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.models import card_text
+from strokeapp.models.markdown import table_cells
 from strokeapp.models.registry import Card
 from strokeapp.ui import model_card_data as data
+from strokeapp.ui.downloads import csv_bytes
+from strokeapp.ui.exhibits import QUIET, written
 from strokeapp.ui.network_choice import choose_network
 from strokeapp.ui.pixels import picture, square_thumbnail
 
@@ -65,12 +71,12 @@ def _use(card: Card) -> None:
         st.markdown(card_text.intended_use(card.raw))
     st.subheader("Limits", anchor=False)
     st.markdown("\n".join(f"- {text}" for text in card.raw.get("limits", ())) or "None are written down.")
-    st.subheader("Sources", anchor=False)
-    st.markdown(card_text.sources_table(card.raw) or "None are named.")
+    _heading("Sources", card, "sources")
+    _table(card_text.sources_table(card.raw), "None are named.")
     st.subheader("Facts", anchor=False)
-    st.markdown(card_text.facts_table(card.raw))
+    _table(card_text.facts_table(card.raw))
     st.subheader("Operating points", anchor=False)
-    st.markdown(card_text.operating_points_table(card.raw))
+    _table(card_text.operating_points_table(card.raw))
 
 
 def _evidence(card: Card) -> None:
@@ -78,14 +84,15 @@ def _evidence(card: Card) -> None:
     if not subgroups:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
+    _heading("By subgroup", card, "subgroups")
     st.caption(
         "By image, out of fold, at the shipped balanced operating point, which was chosen on these same images; 95 % "
         "intervals by resampling patients. Subtypes and lesion sizes stand beside the images without the finding of "
         "the same sources. A dash: not defined."
     )
-    st.markdown(subgroups)
+    _table(subgroups)
     st.subheader("Calibration", anchor=False)
-    st.markdown(card_text.calibration_table(card.raw))
+    _table(card_text.calibration_table(card.raw))
     st.caption("ECE: expected calibration error, the mean gap between probability and observed share in ten bins.")
     own_source = card_text.own_source_table(card.raw)
     if own_source:
@@ -93,8 +100,8 @@ def _evidence(card: Card) -> None:
         st.markdown(own_source)
     experiments = card_text.experiments_table(card.raw)
     if experiments:
-        st.subheader("Experiments", anchor=False)
-        st.markdown(experiments)
+        _heading("Experiments", card, "experiments")
+        _table(experiments)
 
 
 def _failures(card: Card) -> None:
@@ -103,13 +110,14 @@ def _failures(card: Card) -> None:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
     folder = data.image_folder()
+    _heading("Worst mistakes", card, "gallery")
     st.caption(
         "The images that the network got most wrong out of fold, one per patient. "
         + ("" if folder else "The images are not part of the application; here they are named only. ")
         + "Presumed: nobody read the image for the finding, so the label may be what is wrong."
     )
     if folder is None:
-        st.markdown(card_text.gallery_table(card.raw) or "No mistakes at the balanced operating point.")
+        _table(card_text.gallery_table(card.raw), "No mistakes at the balanced operating point.")
         return
     for finding, kind in dict.fromkeys((row["finding"], row["kind"]) for row in rows):
         st.subheader(f"{finding.capitalize()}: {kind}", anchor=False)
@@ -140,11 +148,12 @@ def _claim(card: Card) -> None:
     if not table:
         st.info(NOT_COMPLETE.format(name=card.name))
         return
+    _heading("CLAIM checklist", card, "claim")
     st.caption(
         "Checklist for Artificial Intelligence in Medical Imaging, 2024 update (Tejani et al., Radiology: Artificial "
         "Intelligence 2024); the items in our own words."
     )
-    st.markdown(table)
+    _table(table)
 
 
 def _methods(card: Card) -> None:
@@ -156,3 +165,29 @@ def _methods(card: Card) -> None:
     _download("Methods, Markdown", text, f"{card.name}-{card.version}-methods.md", "text/markdown")
     # The title of the section is the page's own already.
     st.markdown(text.partition("\n")[2])
+
+
+def _heading(title: str, card: Card, key: str) -> None:
+    """Write a heading beside the button for the rows below it, as the card holds them."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(title, anchor=False, width="stretch")
+        rows = card.raw.get(key)
+        if rows:
+            st.download_button(
+                "CSV", partial(csv_bytes, pd.DataFrame(rows)), f"{card.name}-{card.version}-{key}.csv", "text/csv",
+                key=f"card_{key}_csv", **QUIET,
+            )  # fmt: skip
+
+
+def _table(text: str, nothing: str = "") -> None:
+    """Draw a table of the card and what stands below it; where there is none say ``nothing``."""
+    if not text:
+        st.markdown(nothing)
+        return
+    table, _, note = text.partition("\n\n")
+    header, rows = table_cells(table)
+    # A small word begins with a capital letter on the page; "n" and "AUC" stay as they are.
+    names = [re.sub(r"^[a-z](?=[a-z])", lambda first: first[0].upper(), name) for name in header]
+    st.table(written(pd.DataFrame(rows, columns=names)), border="horizontal", hide_index=True)
+    if note:
+        st.caption(note)

@@ -17,6 +17,8 @@ from strokeapp.ui.performance_words import POINT_NAMES, POINT_ORDER, dataset_nam
 
 INCLUDED, LEFT_OUT = "Included", "Left out"
 STEP = 0.001
+LIST_WIDTH = 220
+"""Of a list to choose from, in pixels."""
 
 
 def choose_data(network: Network, source: Source) -> Choice:
@@ -28,15 +30,16 @@ def choose_data(network: Network, source: Source) -> Choice:
     findings = data.findings_of(source)
     if not findings:
         raise PerformanceError("The stored predictions hold no image whose label is known and that has a probability.")
-    columns = st.columns([1.15, 1, 0.85, 1, 1], gap="small")
-    finding_column, dataset_column, unit_column, presumed_column, subgroup_column = columns
+    row = st.container(horizontal=True, gap="medium")  # breaks where the page is narrow; columns would clip
     key = f"performance_finding_{network.name}"
-    finding = finding_column.segmented_control(
+    finding = row.segmented_control(
         "Finding", findings, format_func=str.capitalize, default=findings[0], required=True, key=key
     )
     options = (ALL, *data.datasets_of(source, finding))
-    dataset = dataset_column.selectbox("Dataset", options, format_func=dataset_name, key=f"{key}_{finding}_dataset")
-    unit = unit_column.segmented_control(
+    dataset = row.selectbox(
+        "Dataset", options, format_func=dataset_name, key=f"{key}_{finding}_dataset", width=LIST_WIDTH
+    )
+    unit = row.segmented_control(
         "Count by",
         (PER_IMAGE, PER_PATIENT),
         format_func=str.capitalize,
@@ -45,7 +48,7 @@ def choose_data(network: Network, source: Source) -> Choice:
         key="performance_unit",
         help="Patient: all images of a patient are judged together, as in a reading of a whole study.",
     )
-    presumed = presumed_column.segmented_control(
+    presumed = row.segmented_control(
         "Presumed labels",
         (INCLUDED, LEFT_OUT),
         default=INCLUDED,
@@ -53,7 +56,7 @@ def choose_data(network: Network, source: Source) -> Choice:
         key="performance_presumed",
         help="Presumed: nobody read the image for this finding; its absence follows from how the set was collected.",
     )
-    subgroup = _choose_subgroup(subgroup_column, source, Finding(finding), dataset, unit)
+    subgroup = _choose_subgroup(row, source, Finding(finding), dataset, unit)
     return Choice(Finding(finding), dataset, unit, presumed == INCLUDED, subgroup)
 
 
@@ -66,6 +69,7 @@ def _choose_subgroup(place: DeltaGenerator, source: Source, finding: Finding, da
         "Subgroup",
         (ALL, *groups),
         format_func=group_name,
+        width=LIST_WIDTH,
         key=f"performance_subgroup_{Path(source.path).parent.name}_{finding}_{dataset}_{unit}",
         help="Groups by subtype or lesion size hold these positives and the negatives of the same datasets.",
     )

@@ -36,8 +36,9 @@ def show_use(exhibits: Exhibits, choice: Choice, counts: Confusion, threshold: f
     left, right = st.columns(2, gap="medium")
     show_confusion(exhibits, left, choice, counts, threshold)
     percent = right.slider(
-        "Prevalence where it would be used (%)", 0.1, 99.9, DEFAULT_PREVALENCE, step=0.1, key="performance_prevalence"
-    )
+        "Prevalence where it would be used (%)", 0.1, 99.9, DEFAULT_PREVALENCE, step=0.1, format="%.1f",
+        key="performance_prevalence",
+    )  # fmt: skip
     values = predictive_values(counts.recall, counts.specificity, percent / 100)
     for column, label, value in zip(right.columns(2), ("PPV", "NPV"), values, strict=True):
         column.metric(label, number(value, digits=3), border=True)

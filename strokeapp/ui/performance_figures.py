@@ -14,7 +14,7 @@ from strokeapp.performance.decision import decision_curve
 from strokeapp.performance.predictions import Sample
 from strokeapp.performance.summary import ALL
 from strokeapp.performance.threshold import Confusion
-from strokeapp.ui import charts, theme
+from strokeapp.ui import charts
 from strokeapp.ui import performance_data as data
 from strokeapp.ui.charts import number, with_interval
 from strokeapp.ui.exhibits import HALF, Exhibit, Exhibits
@@ -73,14 +73,9 @@ def show_confusion(
     name = CLASS_NAMES[choice.finding]
     names = {"positive": name, "negative": f"No {name.lower()}"}
     exhibits.chart(
-        place, "confusion", "Confusion matrix", charts.confusion_figure(counts, **names, ink=_ink()),
+        place, "confusion", "Confusion matrix", charts.confusion_figure(counts, **names),
         numbers.confusion_table(counts, **names), detail=f"flagged from {threshold:.3f} on",
     )  # fmt: skip
-
-
-def _ink() -> str:
-    """Return the color of text on the page as the reader sees it, light or dark."""
-    return theme.LIGHT_PAGE_TEXT if st.context.theme.type == "light" else theme.TEXT
 
 
 def show_spread(exhibits: Exhibits, sample: Sample, threshold: float) -> None:
@@ -106,7 +101,8 @@ def show_calibration(exhibits: Exhibits, network: Network, source: Source, choic
     exhibits.chart(
         left, "reliability", "Reliability",
         charts.calibration_figure(after.curve, before=None if before is None else before.curve),
-        numbers.reliability_table({**curves, "after": after.curve}), detail="bars: Wilson intervals, 95 %",
+        numbers.reliability_table({**curves, "after": after.curve}),
+        detail="bars: Wilson intervals, 95\N{NO-BREAK SPACE}%",
     )  # fmt: skip
     rows = {"after": after} if before is None else {"before": before, "after": after}
     exhibits.table(

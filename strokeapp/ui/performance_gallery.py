@@ -76,8 +76,10 @@ def _shown(worst: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list(worst: pd.DataFrame) -> None:
-    shown = worst[["kind", "path", "dataset", "probability", "presumed"]]
-    st.dataframe(shown.rename(columns=str.capitalize), hide_index=True, width="stretch", height=240)
+    """Name the images; unlike in print the one who reads may know the files."""
+    shown = _shown(worst)
+    shown.insert(1, "Image", worst["path"].to_numpy())
+    st.dataframe(shown, hide_index=True, width="stretch", height=240)
 
 
 def _images() -> LabelledImages | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -17,7 +19,7 @@ from strokeapp.ui import charts
 from strokeapp.ui import performance_data as data
 from strokeapp.ui.charts import number, with_interval
 from strokeapp.ui.exhibits import HALF, Exhibits
-from strokeapp.ui.performance_data import Choice, Network, Source
+from strokeapp.ui.performance_data import PER_PATIENT, Choice, Network, Source
 from strokeapp.ui.performance_words import HEADLINES, dataset_name, measured
 
 DASH_NOTE = "A dash: not defined. Where all or none have the finding, only sensitivity or specificity can be told."
@@ -56,9 +58,11 @@ def show_subgroups(exhibits: Exhibits, source: Source, choice: Choice, threshold
 
 
 def _counted(choice: Choice, table: pd.DataFrame) -> dict[str, pd.Series]:
-    counted = {f"{choice.unit.capitalize()}s": table["images"]}
-    counted.setdefault("Patients", table["patients"])
-    return counted | {"Positive": table["positives"]}
+    if choice.unit == PER_PATIENT:
+        return {"Patients": table["images"], "Positive": table["positives"]}
+    pairs = zip(table["images"], table["patients"], strict=True)
+    counted = [f"{images:,} ({patients:,})" for images, patients in pairs]
+    return {"Images (patients)": pd.Series(counted, table.index), "Positive": table["positives"]}
 
 
 def show_lesions(exhibits: Exhibits, source: Source, choice: Choice, threshold: float) -> None:
@@ -136,7 +140,7 @@ def show_goals(exhibits: Exhibits, network: Network) -> None:
     title = f"{judged.count(False)} of {len(judged)} goals missed"
     shown = pd.DataFrame(
         {
-            "What": [row["what"] for row in rows],
+            "What": [_goal_name(row["what"]) for row in rows],
             "Goal": [goal_text(row) for row in rows],
             "Measured": [figure_text(row["value"], row["low"], row["high"]) for row in rows],
             "n": [f"{row['n']:,}" if row["n"] else DASH for row in rows],
@@ -150,6 +154,11 @@ def show_goals(exhibits: Exhibits, network: Network) -> None:
     exhibits.table(st, "goals", title, shown, pd.DataFrame(rows), note=note)
 
 
+def _goal_name(what: str) -> str:
+    """Write what a goal of the card is about as the page does: it begins with a capital; AUC and F1 are written so."""
+    return re.sub(r"\b(auc|f1)\b", lambda found: found[0].upper(), what[:1].upper() + what[1:])
+
+
 def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
     """Write the paper's figures beside ours."""
     exhibits.section("Beside the paper")
@@ -157,7 +166,7 @@ def show_paper(exhibits: Exhibits, network: Network, source: Source) -> None:
     table = table[table["finding"].isin([finding.value for finding in data.findings_of(source)])]
     for column, (finding, part) in zip(st.columns(2, gap="medium"), table.groupby("finding"), strict=False):
         title = f"{finding.capitalize()} stroke"
-        exhibits.table(column, f"paper-{finding}", title, _paper_shown(finding, part), part, width=HALF)
+        exhibits.table(column, f"paper-{finding}", title, _paper_shown(part), part, width=HALF)
     note = (
         f"The paper's figures ({SOURCE}) are its own and were not measured on these images. Ours are by image, over "
         f"all datasets: {_point(table)}. The columns stand beside each other for orientation; they do not show which "
@@ -174,11 +183,11 @@ def _point(table: pd.DataFrame) -> str:
     return f"{CHOSEN_ELSEWHERE} (for external images: the stored one), {note}"
 
 
-def _paper_shown(finding: str, part: pd.DataFrame) -> pd.DataFrame:
+def _paper_shown(part: pd.DataFrame) -> pd.DataFrame:
     rows = part.to_dict("records")
     return pd.DataFrame(
         {
-            finding.capitalize(): [HEADLINES[row["measure"]][0] for row in rows],
+            "Measure": [HEADLINES[row["measure"]][0] for row in rows],
             "Paper": [number(row["paper"]) for row in rows],
             "This network": [measured(row, "ours") for row in rows],
             "Without presumed": [measured(row, "read") for row in rows],

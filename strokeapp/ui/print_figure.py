@@ -115,7 +115,7 @@ def _bars(axes: Axes, trace: Any, _previous: Any, bars: dict[str, Any]) -> None:
 
 def _heatmap(axes: Axes, trace: Any, _previous: Any, bars: dict[str, Any]) -> None:
     cells = np.asarray(trace.z, float)
-    low, high = (np.array(color(stop[1])) for stop in (trace.colorscale[0], trace.colorscale[-1]))
+    low, high = (np.array(color(shade)) for shade in theme.PRINT_CONFUSION)
     axes.imshow(low + (high - low) * np.clip(cells, 0, 1)[..., None], aspect="auto")
     for (row, column), text in np.ndenumerate(np.asarray(trace.text, object)):
         plain = re.sub(r"</?b>", "", text).replace("<br>", "\n")

@@ -15,7 +15,7 @@ from strokeapp.ui.leaving import when_left
 from strokeapp.ui.reader_study_case import OpenCase
 
 logger = logging.getLogger(__name__)
-PAGE = "reader-study"
+PAGE = "reader_study"
 """Address of the page in the navigation."""
 ACCESS = "_reader_study_access"
 NEW_CODES = "_reader_study_new_codes"

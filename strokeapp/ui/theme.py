@@ -16,7 +16,6 @@ PURPLE = "#c4a7d6"
 YELLOW = "#d8cf7a"
 GRAY = "#8b98a5"
 TEXT = "#d5dde5"
-LIGHT_PAGE_TEXT = "#1c2733"
 
 FINDING_COLORS = {Finding.HEMORRHAGIC: ORANGE, Finding.ISCHEMIC: BLUE}
 POSITIVE = ORANGE
@@ -27,7 +26,9 @@ OPERATING_POINT = "#bd9526"
 CHANCE = GRAY
 GRID = "rgba(138, 148, 163, 0.18)"
 AXIS = "rgba(138, 148, 163, 0.55)"
-CONFUSION_SCALE = ((0.0, "rgba(110, 163, 207, 0.06)"), (1.0, "rgba(110, 163, 207, 0.65)"))
+CONFUSION_SCALE = ((0.0, "#38454f"), (1.0, "#1d5c8f"))
+CONFUSION_INK = "#ffffff"
+"""Shades without transparency: the counts on them can be read whatever the page's own ground is."""
 DATASET_COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, YELLOW)
 
 CHART_HEIGHT = 330
@@ -47,3 +48,4 @@ PRINT_COLORS = {
     OPERATING_POINT: "#a67c00",
 }
 """The same hues as Okabe & Ito gave them, for white paper."""
+PRINT_CONFUSION = ("rgba(110, 163, 207, 0.06)", "rgba(110, 163, 207, 0.65)")

@@ -13,7 +13,7 @@ from torch import nn
 from strokeapp.errors import ModelError
 from strokeapp.models.card_text import card_markdown, gallery_table, operating_points_table, subgroups_table
 from strokeapp.models.layers import LayerCount, count_layers
-from strokeapp.models.markdown import figure_text, markdown_table
+from strokeapp.models.markdown import figure_text, markdown_table, table_cells
 from strokeapp.models.methods_text import BLANKS, methods_record, methods_section
 from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.paper import PAPER_MEASURES, paper_figures
@@ -143,5 +143,7 @@ def test_the_card_names_what_it_holds_and_leaves_out_what_it_does_not() -> None:
 
 def test_cells_cannot_break_a_table() -> None:
     assert markdown_table(["a"], [["x|y\nz"]]).splitlines()[-1] == "| x\\|y z |"
+    rows = [["x|y", "", "1"], ["a", "b | c", "–"]]
+    assert table_cells(markdown_table(["one", "", "n"], rows)) == (["one", "", "n"], rows)
     assert figure_text(None) == figure_text(float("nan")) == "–"
     assert figure_text(0.91234, 0.9, None) == "0.912" and figure_text(0.5, 0.4, 0.6, digits=1) == "0.5 (0.4–0.6)"

@@ -44,11 +44,15 @@ OVARIAN_CANCER = """
 """Albumin, total protein, total score, benefit: data of DeLong et al. 1988, as in the manual of SAS/STAT."""
 
 
-def test_published_example() -> None:
-    """Printed by SAS for these data, example "Comparing Receiver Operating Characteristic Curves"."""
+def test_published_data() -> None:
+    """Agree with the definition, and with values quoted for SAS, which were not checked against a printed copy."""
     albumin, protein, score, benefit = np.array(OVARIAN_CANCER.split(), dtype=float).reshape(-1, 4).T
     labels, krebs_goplerud = benefit.astype(int), 10 - score
     areas, covariance = auc_covariance(labels, krebs_goplerud, protein, albumin)
+    for found, expected in zip(
+        (areas, covariance), pair_by_pair(labels, krebs_goplerud, protein, albumin), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-14)
     np.testing.assert_allclose(areas, [0.7258, 0.6478, 0.7366], atol=5e-5)
     np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [0.1028, 0.1000, 0.0927], atol=5e-5)
     for scores, difference, error, chi_square, p in (

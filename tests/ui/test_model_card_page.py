@@ -54,7 +54,8 @@ def test_the_gallery_is_named_without_and_shown_with_the_images(page, tmp_path, 
     card = install_network(tmp_path / "weights", values=card_values(gallery=[ROW]))
     monkeypatch.setenv(data.SHARED_VARIABLE, str(tmp_path / "nowhere"))
     app = page(card)
-    assert "here they are named only" in shown(app) and "| set/one.png | set | 0.012 |" in shown(app)
+    named = [list(one.value.iloc[0, 2:5]) for one in app.table]
+    assert "here they are named only" in shown(app) and ["set/one.png", "set", "0.012"] in named
     make_picture(tmp_path / "shared" / "data" / "set" / "one.png", np.full((20, 10), 99, np.uint8))
     monkeypatch.setenv(data.SHARED_VARIABLE, str(tmp_path / "shared"))
     app = page(card)
@@ -79,3 +80,16 @@ def test_pictures_are_square_and_stay_inside_the_folder(tmp_path) -> None:
     assert square.shape == (20, 20) and (square[:, 5:15] == 99).all() and (square[:, :5] == 0).all()
     outside = [str(tmp_path / "secret.png"), "../secret.png", "missing.png", "text.png"]
     assert [_pixels(tmp_path / "in", name) for name in outside] == [None] * 4
+
+
+def test_tables_of_the_card_are_written_out_with_capitals_and_unbroken_intervals(page, tmp_path) -> None:
+    found = {"finding": "ischemic", "attribute": "sex", "group": "F|D", "images": 9, "positives": 3, "patients": 4}
+    found |= {"auc": 0.9, "auc_low": 0.8, "auc_high": 0.95}
+    app = page(install_network(tmp_path, values=card_values(subgroups=[found], subgroups_unknown=["age"])))
+    table = next(one.value for one in app.table if "Group" in one.value)
+    assert list(table.columns) == ["Finding", "By", "Group", "n (positive, patients)", "AUC", "Recall", "Specificity",
+                                   "Lesion Dice"]  # fmt: skip
+    first = table.iloc[0]
+    assert first["Group"] == "F|D" and first["AUC"].replace("\u2060", "") == "0.900 :gray[(0.800–0.950)]"
+    assert "\u2060–\u2060" in first["AUC"] and first["Recall"] == "–"
+    assert "Not known for any image: age." in shown(app)

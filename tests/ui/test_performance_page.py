@@ -147,13 +147,14 @@ def test_goals_of_the_card_are_shown_missed_or_met(page, tmp_path: Path) -> None
     assert not any("What" in table for table in tables(page(network)))
     network.raw["goals"] = [
         goal("blood: AUC", 0.8, False),
-        goal("infarct: AUC", 0.91, True),
+        goal("ischemic, the paper's auc", 0.91, True),
         goal("elsewhere", None, None, low=None, high=None, n=0, note="not measured"),
         goal("only told", 0.3, None, goal=None, rule=""),
     ]
     app = page(network)
     assert not app.exception and any("1 of 2 goals missed" in one.value for one in app.markdown)
     shown = next(table for table in tables(app) if "What" in table)
+    assert list(shown["What"][:2]) == ["Blood: AUC", "Ischemic, the paper's AUC"]
     assert list(shown["Result"]) == ["Missed", "Met", "–", "–"]
     assert list(shown["Goal"]) == ["at least 0.9"] * 3 + ["reported"]
     assert shown["Measured"][0].startswith("0.800") and shown["Measured"][2] == "–" and shown["n"][0] == "1,234"
@@ -173,8 +174,8 @@ def test_beside_the_paper_stand_points_chosen_on_the_other_folds(page, tmp_path:
         ]
         flagged = scores[folds == fold] >= cuts[int(np.argmax(found))]
         right += int((flagged == labels[folds == fold]).sum())
-    shown = next(one for one in tables(app) if "Hemorrhagic" in one)
-    accuracy = shown[shown["Hemorrhagic"] == "Accuracy"]["This network"].iloc[0]
+    shown = next(one for one in tables(app) if "Paper" in one)
+    accuracy = shown[shown["Measure"] == "Accuracy"]["This network"].iloc[0]
     assert accuracy.startswith(f"{right / len(table):.2f}")
     assert any("operating point chosen on the other folds" in one.value for one in app.caption)
     alone = page(card(tmp_path, table.assign(fold=0), name="alone"))
@@ -193,3 +194,16 @@ def test_chart_colors_are_those_of_the_page() -> None:
     config = tomllib.loads((REPOSITORY / ".streamlit" / "config.toml").read_text())
     assert list(theme.DATASET_COLORS) == config["theme"]["chartCategoricalColors"]
     assert config["theme"]["textColor"] == theme.TEXT
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of #rrggbb, as WCAG 2.2 defines it."""
+    shares = np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("shade", [shade for _, shade in theme.CONFUSION_SCALE])
+def test_counts_in_the_confusion_matrix_can_be_read_on_every_shade(shade: str) -> None:
+    contrast = (luminance(theme.CONFUSION_INK) + 0.05) / (luminance(shade) + 0.05)
+    assert contrast >= 4.5, "WCAG 2.2, success criterion 1.4.3"
