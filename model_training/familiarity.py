@@ -289,6 +289,7 @@ def _open_run(folder: Path, card: Card, manifest: Path) -> Run:
 def _write(familiarity: Familiarity, folder: Path) -> Path:
     path = folder / FAMILIARITY
     save_file({name: np.ascontiguousarray(value) for name, value in save_values(familiarity).items()}, path)
+    path.chmod(0o644)
     return path
 
 

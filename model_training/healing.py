@@ -1,6 +1,6 @@
-"""Take the lesion out of an MR slice by laying the mirrored side over it.
+"""Take the lesion out of a slice by laying the mirrored side over it.
 
-Lesion-free diffusion slices are rare in labelled sets. A healed slice is one of the same scanner, the same
+Lesion-free slices from the source of the infarcts are rare in labelled sets. A healed slice is one of the same scanner, the same
 patient and the same window, so that only the lesion tells it from the picture it was made of.
 """
 

@@ -40,7 +40,7 @@ class Augmentation:
         extra_axial, drawn_clot, fluid_blood: Probability that it receives drawn blood along the skull, in the brain,
             in ventricles or sulci.
         beside_infarcts: Whether slices with an infarct may receive a bleed too.
-        heal: Probability that an infarct on MR is covered by the mirrored side, which makes a lesion-free slice.
+        heal: Probability that an infarct is covered by the mirrored side, which makes a lesion-free slice.
         scalp: Probability that a brain-extracted MR slice receives a drawn skull and scalp.
         gamma: Largest logarithm, either way, of an exponent on gray.
         bias: Largest standard deviation of the logarithm of a smooth shading.

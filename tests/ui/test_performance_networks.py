@@ -34,5 +34,6 @@ def test_every_network_fills_the_page(index: int) -> None:
         headings = {one.value for one in app.subheader}
         assert {"In use", "Worst mistakes", "Beside another network", "Beside the literature"} <= headings
     findings = data.findings_of(data.source_of(installed()[index]))
-    shown = [set(map(str, one.value.columns)) for one in app.table]
-    assert any("Hemorrhagic" in columns for columns in shown) == ("hemorrhagic" in findings)
+    titles = [one.value for one in app.markdown]
+    assert ("**Hemorrhagic stroke**" in titles) == ("hemorrhagic" in findings)
+    assert "**Ischemic stroke**" in titles
