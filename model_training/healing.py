@@ -1,7 +1,7 @@
 """Take the lesion out of a slice by laying the mirrored side over it.
 
-Lesion-free slices from the source of the infarcts are rare in labelled sets. A healed slice is one of the same scanner, the same
-patient and the same window, so that only the lesion tells it from the picture it was made of.
+Lesion-free slices from the source of the infarcts are rare in labelled sets. A healed slice is one of the same
+scanner, the same patient and the same window, so that only the lesion tells it from the picture it was made of.
 """
 
 from __future__ import annotations

@@ -99,7 +99,8 @@ def test_the_methods_section_is_filled_from_the_card_and_saved(auditor) -> None:
 def test_another_network_brings_its_own_card(auditor) -> None:
     other = installed()[-1]
     auditor.get_by_text(f"{other.title} · {other.version}").click()
-    auditor.get_by_role("tabpanel").get_by_text(raw(other)["weights"]["sha256"]).wait_for(state="attached")
+    auditor.get_by_role("tab", name="Card", exact=True).click()
+    auditor.get_by_role("tabpanel").get_by_text(raw(other)["weights"]["sha256"]).wait_for()
     assert raw(CARD)["weights"]["sha256"] not in turn_to(auditor, "Card")
 
 
