@@ -160,7 +160,7 @@ def _external(run: Run, *, seed: int) -> dict[str, list[Picture]]:
     """Return pictures of each source that no network of the run learnt from, which should be read."""
     outside = run.table["dataset"].where(run.table["fold"] < 0)
     return {
-        f"{name}, never learnt from": run.pictures(np.flatnonzero(outside == name), seed=seed)
+        f"never learnt from: {name}": run.pictures(np.flatnonzero(outside == name), seed=seed)
         for name in outside.dropna().unique()
     }
 
