@@ -89,7 +89,7 @@ def test_shipped_points_follow_the_same_rule_from_all_folds() -> None:
     ("name", "finding", "measures"),
     [
         ("mr_dwi", "ischemic", {"accuracy": 0.878, "recall": 0.882, "f1": 0.908}),
-        ("ct_slice", "hemorrhagic", {"f1": 0.867}),
+        ("ct_slice", "hemorrhagic", {"f1": 0.832}),
     ],
 )
 def test_figures_of_the_shipped_networks(name, finding, measures) -> None:
