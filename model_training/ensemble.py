@@ -22,7 +22,6 @@ from model_training.goals import slice_logits
 from model_training.manifest import read_manifest, slice_positions, volume_names
 from model_training.out_of_fold import map_logits, network_dice, stored_folds
 from strokeapp.errors import ManifestError
-from strokeapp.imaging.network_input import slice_input
 from strokeapp.inference.engine import reading_network
 from strokeapp.inference.slices import calibrated, heard_logits, run_slices
 from strokeapp.models.markdown import figure_text, markdown_table
@@ -93,10 +92,7 @@ def listen(card: Card, manifest: Path) -> Voices:
     for first in range(0, len(table), CHUNK):
         rows = list(table[first : first + CHUNK].itertuples())
         images = [open_image(manifest.parent / row.path) for row in rows]
-        items = [
-            slice_input(image.gray, card.modality, size=card.size, aspect=image.aspect, margin=card.margin)
-            for image in images
-        ]
+        items = [image.input_of(card) for image in images]
         maps = []
         for number, network in enumerate(networks):
             begun = time.perf_counter()

@@ -45,6 +45,10 @@ class OpenedImage:
     gray: NDArray[np.float32]
     aspect: float
 
+    def input_of(self, card: Card) -> SliceInput:
+        """Return what a network reads of the image."""
+        return slice_input(self.gray, card.modality, size=card.size, aspect=self.aspect, margin=card.margin)
+
 
 def open_image(path: Path) -> OpenedImage:
     """Open a picture, or one slice of anything the app reads (the middle one of several).
@@ -180,7 +184,7 @@ def _chunk(rows: list, result: pd.DataFrame, logits: NDArray[np.float32], base: 
             print(f"{row.path}: {error.user_message}", file=sys.stderr)
             failures += 1
             continue
-        item = slice_input(image.gray, card.modality, size=card.size, aspect=image.aspect, margin=card.margin)
+        item = image.input_of(card)
         cards[card.name] = card
         groups.setdefault((card.name, readers.fold(card, row.path)), []).append((row, item, image.gray.shape))
     for (name, fold), members in groups.items():

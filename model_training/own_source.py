@@ -25,7 +25,7 @@ from model_training.manifest import read_manifest
 from model_training.out_of_fold import stored_folds
 from strokeapp.errors import ManifestError, ModelError
 from strokeapp.imaging.head_crop import crop
-from strokeapp.imaging.network_input import SliceInput, leveled, slice_input
+from strokeapp.imaging.network_input import SliceInput, leveled
 from strokeapp.inference.engine import reading_network
 from strokeapp.inference.slices import calibrated, run_slices
 from strokeapp.models.registry import Card, read_card
@@ -144,7 +144,7 @@ def _read(card: Card, rows: pd.DataFrame, base: Path) -> Iterator[Pairs]:
 def _altered(row, card: Card, base: Path) -> tuple[SliceInput, SliceInput, SliceInput | None] | None:
     """Return the slice, its healed self and its control as network input; None where it cannot be healed."""
     image = open_image(base / row.path)
-    item = slice_input(image.gray, card.modality, size=card.size, aspect=image.aspect, margin=card.margin)
+    item = image.input_of(card)
     drawn = drawn_lesion(row, image.gray.shape, card, base)
     if drawn is None:
         return None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from model_training.calibrate import STORED_DECIMALS, heard, settle
-from model_training.card import build_card, complete_card
+from model_training.card import build_card, complete_card, write_card
 from model_training.cross_validation import FINAL
 from model_training.manifest import SUBTYPES
 from model_training.predict import dice
@@ -24,7 +24,7 @@ from model_training.runs import averaged_weights, load_recipe, read_rows, unfini
 from strokeapp.errors import RecipeError
 from strokeapp.inference.familiarity import FAMILIARITY
 from strokeapp.inference.slices import calibrated
-from strokeapp.models.registry import CARD, FOLDS, PREDICTIONS, WEIGHTS, FindingSettings, fold_file, sha256
+from strokeapp.models.registry import FOLDS, PREDICTIONS, WEIGHTS, FindingSettings, fold_file, sha256
 from strokeapp.models.slice_network import FINDINGS
 from strokeapp.performance.abstaining import COVERAGE
 from strokeapp.types import Finding
@@ -152,7 +152,7 @@ def write_network(
     predictions_table(results, settings).to_csv(target / PREDICTIONS, index=False)
     facts[FOLDS] = _write_folds(run, target, results.recipe.folds if folds else 0)
     card = build_card(results, settings, weights=facts, hardware=hardware or _machine())
-    (target / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_card(target, card)
     for name in (FAMILIARITY, COVERAGE):  # of the weights that lay here before
         (target / name).unlink(missing_ok=True)
     complete_card(target, manifest=manifest)

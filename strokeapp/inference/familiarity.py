@@ -25,6 +25,8 @@ from strokeapp.errors import ModelError
 from strokeapp.types import Abstention
 
 FAMILIARITY = "familiarity.safetensors"
+ARRAYS = ("mean", "scale", "directions", "spreads")
+"""Of what is fitted, as stored."""
 UNLIKE_SHARE = 0.5
 """A study is abstained from when more than this share of its slices lies beyond the threshold."""
 
@@ -100,9 +102,6 @@ def save_values(familiarity: Familiarity) -> dict[str, NDArray]:
     """Return the tensors of the file, the inverse of ``load_familiarity``."""
     arrays = {name: getattr(familiarity, name).astype(np.float32) for name in ARRAYS}
     return arrays | {"numbers": np.array([familiarity.rest, familiarity.threshold], np.float64)}
-
-
-ARRAYS = ("mean", "scale", "directions", "spreads")
 
 
 def load_familiarity(folder: Path) -> Familiarity | None:

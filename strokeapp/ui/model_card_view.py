@@ -97,7 +97,7 @@ def _evidence(card: Card) -> None:
     own_source = card_text.own_source_table(card.raw)
     if own_source:
         st.subheader("Infarct against its healed self", anchor=False)
-        st.markdown(own_source)
+        _table(own_source)
     experiments = card_text.experiments_table(card.raw)
     if experiments:
         _heading("Experiments", card, "experiments")
