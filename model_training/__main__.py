@@ -71,6 +71,16 @@ def _package(args: argparse.Namespace) -> None:
     print(write_network(args.run_folder, args.out, **settings))
 
 
+def _restore(args: argparse.Namespace) -> None:
+    from model_training.recipe import read_recipe
+    from model_training.restore import restore
+    from strokeapp.models.registry import find
+
+    card = find(args.model)
+    recipe = read_recipe(args.recipe or RECIPES / f"{card.name}.toml")
+    print(restore(card, recipe, args.manifest, args.out or Path("runs") / f"{card.name}_{card.version}"))
+
+
 def _familiarity(args: argparse.Namespace) -> None:
     from model_training.familiarity import fit_run
     from strokeapp.models.registry import find
@@ -200,6 +210,12 @@ def _parser() -> argparse.ArgumentParser:
         "--no-folds", action="store_false", dest="keep_folds", help="do not keep the weights of the folds"
     )
     package.set_defaults(run=_package)
+    again = commands.add_parser("restore", help="lay a shipped network out as the run it came from, without training")
+    again.add_argument("model", help="a shipped network whose folds were kept")
+    again.add_argument("--recipe", type=Path, help="that it was trained with (that of its name)")
+    again.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
+    again.add_argument("--out", type=Path, help="folder for the run (runs/NAME_VERSION)")
+    again.set_defaults(run=_restore)
     known = commands.add_parser("familiarity", help="fit what a shipped network abstains from, and measure it")
     known.add_argument("run_folder", type=Path, metavar="RUN", help="folder of its run")
     known.add_argument("model", help="the shipped network")

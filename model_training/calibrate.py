@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -122,13 +122,7 @@ def heard(table: pd.DataFrame, logits: NDArray, weight: float) -> NDArray[np.flo
 
 
 def _points(labels: NDArray, probabilities: NDArray) -> dict[str, float]:
-    points = choose_operating_points(labels.astype(int), np.round(probabilities, STORED_DECIMALS))
-    balanced = float(points.balanced)
-    return {
-        "high_sensitivity": min(float(points.high_sensitivity), balanced),
-        "balanced": balanced,
-        "high_specificity": max(float(points.high_specificity), balanced),
-    }
+    return asdict(choose_operating_points(labels.astype(int), np.round(probabilities, STORED_DECIMALS)))
 
 
 def settle(

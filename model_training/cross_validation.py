@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from model_training.early_stopping import final_recipe, validation_fold, validat
 from model_training.image_store import ImageStore, build_store
 from model_training.init import PART, PRETRAINED
 from model_training.known_copies import check_known_copies
-from model_training.loop import TrainingState, build_network, run_steps, train
+from model_training.loop import build_network, run_steps, train
 from model_training.manifest import read_manifest
 from model_training.predict import StorePredictions, predict_store
 from model_training.progress import RunClock
@@ -28,7 +27,7 @@ from model_training.recipe import Recipe
 from model_training.runs import read_rows
 from model_training.splits import patient_folds
 from strokeapp.errors import RecipeError
-from strokeapp.models.slice_network import FINDINGS
+from strokeapp.models.slice_network import FINDINGS, SliceNetwork
 
 FINAL = "final"
 
@@ -155,12 +154,23 @@ def run_recipe(recipe: Recipe, manifest: Path, out: Path, *, folds: list[int] | 
         judged_on = validation_fold(recipe, number)
         learn = np.flatnonzero((fold >= 0) & (fold != number) & (fold != judged_on))
         judges = np.flatnonzero(fold == judged_on) if judged_on is not None else None
-        held = np.flatnonzero((fold == number) | (fold < 0))
+        held = held_out(fold, f"fold{number}")
         _run_one(recipe, store, table, learn, held, out / f"fold{number}", judges=judges, clock=clock)
     if folds is None:
         last = final_recipe(recipe, [_facts(out / f"fold{number}").get("epochs", recipe.epochs) for number in numbers])
-        learn, held = np.flatnonzero(fold >= 0), np.flatnonzero(fold < 0)
+        learn, held = np.flatnonzero(fold >= 0), held_out(fold, FINAL)
         _run_one(last, store, table, learn, held, out / FINAL, clock=clock)
+
+
+def held_out(fold: NDArray[np.int64], part: str) -> NDArray[np.int64]:
+    """Return the rows that a part of a run did not learn from: its own fold, and what is external.
+
+    Args:
+        fold: (rows,) number of each row's fold, -1 for external rows.
+        part: fold0, … or final.
+    """
+    own = (fold == int(part.removeprefix("fold"))) if part != FINAL else np.zeros(len(fold), bool)
+    return np.flatnonzero(own | (fold < 0))
 
 
 def _prepare(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> tuple[pd.DataFrame, ImageStore]:
@@ -197,19 +207,24 @@ def _run_one(
     validate = None if judges is None else validation_loss(source, judges)
     state = train(recipe, source, folder, label=folder.name, validate=validate, clock=clock)
     if distributed.is_main():
-        begun = time.perf_counter()
-        predictions = predict_store(state.average, store, held, recipe, cut=recipe.map_cut)
-        _save(folder, state, held, predictions, time.perf_counter() - begun)
+        facts = {"training_seconds": round(state.seconds), "epochs": state.best.epoch or state.epoch}
+        (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        save_predictions(folder, state.average, store, held, recipe)
     distributed.wait()
 
 
-def _save(folder: Path, state: TrainingState, held, predictions: StorePredictions, seconds: float) -> None:
-    facts = {
-        "training_seconds": round(state.seconds),
-        "epochs": state.best.epoch or state.epoch,
-        "images": len(held),
-        "prediction_seconds": round(seconds, 1),
-    }
-    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+def save_predictions(
+    folder: Path, network: SliceNetwork, store: ImageStore, held: NDArray[np.int64], recipe: Recipe
+) -> None:
+    """Write what a part's network says of the rows it did not learn from; the part is then finished.
+
+    Args:
+        folder: Of the part.
+        network: Its averaged network.
+        store: All images of the run.
+        held: (rows,) positions in it.
+        recipe: Of the run.
+    """
+    predictions = predict_store(network, store, held, recipe, cut=recipe.map_cut)
     arrays = {name: getattr(predictions, name) for name in StorePredictions.__dataclass_fields__}
     np.savez(folder / "predictions.npz", rows=held, **arrays)

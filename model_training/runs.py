@@ -16,6 +16,7 @@ from model_training.loop import build_network
 from model_training.manifest import LABELS
 from model_training.recipe import Recipe, recipe_from
 from strokeapp.errors import RecipeError
+from strokeapp.models.registry import CARD, WEIGHTS, Card, read_card
 from strokeapp.models.slice_network import SliceNetwork
 
 CHECKPOINT = "checkpoint.pt"
@@ -47,10 +48,11 @@ def earlier_training(recipe: Recipe, *, after: tuple[Path, ...] = ()) -> dict[st
         after: Runs already told of.
 
     Returns:
-        name, size, epochs, images_per_epoch, refinement_epochs and refinement_augmentation (what differs in the
-        second cycle), init, start_share, datasets (learnt from), same_part (whether every part goes on from the same
-        part of that run), seconds per finished part, and earlier: the same of the run that one goes on from, and so
-        on. None also where the weights are not a part of a run that is still there.
+        name, version, size, first_size, epochs, images_per_epoch, refinement_epochs and refinement_augmentation (what
+        differs in the second cycle), init, start_share, datasets (learnt from), same_part (whether every part goes on
+        from the same part of that run), seconds per finished part, and earlier: the same of the run that one goes on
+        from, and so on. None also where the weights are neither those of a shipped network nor a part of a run that
+        is still there.
 
     Raises:
         RecipeError: The runs go on from each other in a circle.
@@ -58,6 +60,8 @@ def earlier_training(recipe: Recipe, *, after: tuple[Path, ...] = ()) -> dict[st
     if not recipe.init.startswith(PRETRAINED):
         return None
     path = Path(recipe.init.removeprefix(PRETRAINED))
+    if path.name == WEIGHTS and (path.parent / CARD).is_file():
+        return _shipped_training(read_card(path.parent))
     run = path.parent.parent
     if not (run / "recipe.json").is_file():
         return None
@@ -69,7 +73,9 @@ def earlier_training(recipe: Recipe, *, after: tuple[Path, ...] = ()) -> dict[st
     }
     return {
         "name": before.name,
+        "version": before.version,
         "size": before.size,
+        "first_size": before.first_size,
         "epochs": before.epochs,
         "images_per_epoch": before.images_per_epoch,
         "refinement_epochs": before.refinement.epochs if before.refinement else 0,
@@ -80,6 +86,26 @@ def earlier_training(recipe: Recipe, *, after: tuple[Path, ...] = ()) -> dict[st
         "same_part": PART in path.parts,
         "seconds": {part: values["training_seconds"] for part, values in facts.items()},
         "earlier": earlier_training(before, after=(*after, run.resolve())),
+    }
+
+
+def _shipped_training(card: Card) -> dict[str, Any]:
+    """Return of a shipped network what ``earlier_training`` tells of a run."""
+    training = card.raw["training"]
+    second = training.get("refinement") or {}
+    kept = ("epochs", "images_per_epoch", "init", "seconds")
+    return {
+        "name": card.name,
+        "version": card.version,
+        "size": card.size,
+        "first_size": training.get("first_size"),
+        **{name: training[name] for name in kept},
+        "refinement_epochs": second.get("epochs", 0),
+        "refinement_augmentation": dict(second.get("augmentation", {})),
+        "start_share": training.get("start_share", 0.0),
+        "datasets": list(training["per_dataset"]),
+        "same_part": False,
+        "earlier": training.get("earlier"),
     }
 
 

@@ -15,8 +15,8 @@ CALIBRATION_NAMES = {
 POINT_NAMES = {"high_sensitivity": "high sensitivity", "balanced": "balanced", "high_specificity": "high specificity"}
 MET = {True: "met", False: "missed", None: DASH}
 COINCIDING = (
-    "The balanced point already reaches the sensitivity or keeps the specificity that is asked of the other (0.95), so "
-    "choosing the other changes nothing."
+    "On the images it was chosen on the balanced point misses nothing, or never alarms falsely, so that the other has "
+    "nothing to gain."
 )
 SUBGROUP_FIGURES = {"auc": "AUC", "recall": "recall", "specificity": "specificity", "dice": "lesion Dice"}
 

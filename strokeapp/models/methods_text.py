@@ -226,11 +226,13 @@ def _start(training: Mapping[str, Any]) -> str:
     if before:
         which = "the same part" if before["same_part"] else "the final network"
         epochs = f"{before['epochs']} epoch{'s' if before['epochs'] != 1 else ''}"
+        if before.get("first_size"):
+            epochs += f" at {before['first_size']} × {before['first_size']}"
         if before["refinement_epochs"]:
             changes = _changes(before.get("refinement_augmentation", {}))
             epochs += f" and {before['refinement_epochs']} in a second cycle{changes}"
         return (
-            f"{which} of the run {before['name']} ({before['size']} × {before['size']} pixels, {epochs} of "
+            f"{which} of the run {_named(before)} ({before['size']} × {before['size']} pixels, {epochs} of "
             f"{before['images_per_epoch']:,} images of {', '.join(before['datasets'])}, from {_start(before)})"
         )
     plain = {"imagenet": "ImageNet weights in the encoder", "scratch": "random weights"}
@@ -238,6 +240,11 @@ def _start(training: Mapping[str, Any]) -> str:
         return plain[init]
     name = PurePath(init.removeprefix("pretrained:")).name
     return f"the weights of an earlier training ({name.replace('{part}', 'of the same part')})"
+
+
+def _named(before: Mapping[str, Any]) -> str:
+    """Return a run's name, with its version where that was recorded."""
+    return f"{before['name']} {before['version']}" if "version" in before else str(before["name"])
 
 
 def _changes(augmentation: Mapping[str, Any]) -> str:

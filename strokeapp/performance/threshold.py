@@ -123,13 +123,14 @@ def choose_operating_points(
     Args:
         labels: (images,) 1 or 0.
         scores: (images,) in [0, 1].
-        sensitivity: The highest threshold that reaches it is "high sensitivity".
-        specificity: The lowest threshold that keeps it is "high specificity".
+        sensitivity: "High sensitivity" reaches at least this, and leaves at most half of the misses of "balanced".
+        specificity: "High specificity" keeps at least this, and at most half of the false alarms of "balanced".
 
     Returns:
         Balanced maximizes Youden's J = sensitivity + specificity - 1 (Youden 1950); of equals the lowest
-        threshold, which misses least. Where no score keeps the specificity, the threshold lies just above
-        the highest score and flags nothing.
+        threshold, which misses least. High sensitivity is the highest threshold that does what it is to do, high
+        specificity the lowest; either is balanced itself where balanced misses nothing, or alarms falsely never.
+        Where no score keeps the specificity, the threshold lies just above the highest score and flags nothing.
 
     Raises:
         PerformanceError: A class is missing, or as ``checked``.
@@ -139,8 +140,10 @@ def choose_operating_points(
     thresholds[0] = np.nextafter(thresholds[1], np.inf)
     youden = true - false
     balanced = np.flatnonzero(youden >= youden.max() - 1e-12)[-1]
+    least_true = max(sensitivity, (1 + true[balanced]) / 2)
+    most_false = min(1 - specificity, false[balanced] / 2)
     return OperatingPoints(
-        high_sensitivity=float(thresholds[np.argmax(true >= sensitivity)]),
+        high_sensitivity=float(thresholds[np.argmax(true >= least_true - 1e-12)]),
         balanced=float(thresholds[balanced]),
-        high_specificity=float(thresholds[np.flatnonzero(false <= 1 - specificity + 1e-12)[-1]]),
+        high_specificity=float(thresholds[np.flatnonzero(false <= most_false + 1e-12)[-1]]),
     )

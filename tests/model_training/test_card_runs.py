@@ -42,7 +42,7 @@ def test_what_a_network_goes_on_from_is_told_in_its_card_and_methods(tmp_path) -
     assert (told["name"], told["size"], told["epochs"], told["same_part"]) == ("first", 64, 3, True)
     assert told["seconds"] == {"fold0": 7} and earlier_training(before) is None
     sentence = _start({"init": after.init, "earlier": told})
-    assert "the same part of the run first (64 × 64 pixels, 3 epochs" in sentence and "ImageNet" in sentence
+    assert "the same part of the run first 0.0.1 (64 × 64 pixels, 3 epochs" in sentence and "ImageNet" in sentence
 
 
 def test_a_circle_of_runs_is_refused(tmp_path) -> None:
@@ -75,8 +75,20 @@ def test_the_whole_chain_of_runs_is_told_in_card_and_methods(tmp_path) -> None:
     assert record.epochs.endswith("13 together with those of the 2 runs it goes on from (see Network)")
     assert "3.5 hours for all parts, 3.0 of them in the runs" in record.details["time"]
     assert "(share 0.5)" in record.details["aids"]
-    expected = ("run middle (64", "1 epoch of 8", "run first (64", "6 epochs and 2 in a second cycle (extra axial 0.3)")
+    expected = ("run middle 0.0.1 (64", "1 epoch of 8", "run first 0.0.1 (64", "6 epochs and 2 in a second cycle (extra axial 0.3)")
     assert [words for words in (*expected, "from ImageNet weights") if words not in record.details["start"]] == []
+
+
+def test_a_start_from_a_shipped_network_is_told_from_its_card(tmp_path) -> None:
+    second = {"epochs": 2, "rate": 0.4, "augmentation": {"contrast": 0.2}}
+    changes = {"first_size": 32, "refinement": second, "epochs": 5, "init": "imagenet", "seconds": {"final": 3600}}
+    card = install(tmp_path / "weights", training=TRAINING | changes)
+    told = earlier_training(toy_recipe(init=f"pretrained:{card.folder}/weights.safetensors"))
+    assert (told["name"], told["version"], told["same_part"]) == (card.name, card.version, False)
+    assert (told["refinement_epochs"], told["datasets"]) == (2, list(TRAINING["per_dataset"]))
+    sentence = _start({"init": "pretrained:x", "earlier": told})
+    expected = ("the final network of the run", f"{card.name} {card.version} (", "5 epochs at 32 × 32 and 2 in a second")
+    assert [words for words in (*expected, "contrast 0.2", "from ImageNet") if words not in sentence] == []
 
 
 def test_methods_tell_a_first_size_and_what_the_second_cycle_changes(tmp_path) -> None:
@@ -104,7 +116,8 @@ def test_the_command_prints_the_methods_of_a_shipped_network(name, capsys) -> No
     ]
     before = training.get("earlier")
     while before:
-        expected.append(f"of the run {before['name']} ({before['size']} × {before['size']} pixels")
+        named = f"{before['name']} {before['version']}" if "version" in before else before["name"]
+        expected.append(f"of the run {named} ({before['size']} × {before['size']} pixels")
         before = before.get("earlier")
     assert [words for words in expected if words not in text] == []
     assert "an earlier training" not in text

@@ -43,17 +43,33 @@ def test_measures_of_nothing_are_nan_not_zero() -> None:
     assert math.isnan(confusion([], [], 0.5).accuracy)
 
 
-def test_operating_points_keep_their_promises_tightly() -> None:
-    labels, scores = scores_of()
+@pytest.mark.parametrize(("apart", "seed"), [(1.0, 0), (2.0, 1), (4.0, 2), (5.0, 4)])
+def test_operating_points_keep_their_promises_tightly(apart: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(600) < 0.3).astype(int)
+    scores = 1 / (1 + np.exp(-rng.normal(apart * (labels - 0.5), 1.0)))
     points = choose_operating_points(labels, scores)
-    assert confusion(labels, scores, points.high_sensitivity).sensitivity >= 0.95
-    assert confusion(labels, scores, np.nextafter(points.high_sensitivity, 1)).sensitivity < 0.95
-    assert confusion(labels, scores, points.high_specificity).specificity >= 0.95
-    below = scores[scores < points.high_specificity].max()
-    assert confusion(labels, scores, below).specificity < 0.95
     best = max(c.sensitivity + c.specificity for c in (confusion(labels, scores, t) for t in scores))
     balanced = confusion(labels, scores, points.balanced)
     assert balanced.sensitivity + balanced.specificity == pytest.approx(best)
+
+    def finds_enough(threshold: float) -> bool:
+        counts = confusion(labels, scores, threshold)
+        return counts.sensitivity >= 0.95 and counts.fn <= balanced.fn / 2
+
+    def spares_enough(threshold: float) -> bool:
+        counts = confusion(labels, scores, threshold)
+        return counts.specificity >= 0.95 and counts.fp <= balanced.fp / 2
+
+    assert finds_enough(points.high_sensitivity) and not finds_enough(np.nextafter(points.high_sensitivity, 1))
+    below = scores[scores < points.high_specificity].max()
+    assert spares_enough(points.high_specificity) and not spares_enough(below)
+    assert points.high_sensitivity < points.balanced < points.high_specificity
+
+
+def test_operating_points_coincide_where_nothing_is_left_to_gain() -> None:
+    points = choose_operating_points([0, 0, 1, 1], [0.1, 0.2, 0.7, 0.9])
+    assert (points.high_sensitivity, points.balanced, points.high_specificity) == (0.7, 0.7, 0.7)
 
 
 def test_high_specificity_flags_nothing_where_no_score_keeps_it() -> None:
