@@ -172,11 +172,15 @@ def test_folder_is_uploaded_whole(page, tmp_path: Path) -> None:
     assert sidebar.get_by_text("export").count() >= 1
 
 
-def test_first_visitor_of_a_server_cannot_pass_by_the_entry(serve, browser) -> None:
+@pytest.mark.parametrize(
+    ("address", "shown"), [("model_card", "Intended use"), ("study", "Or open a demonstration study")]
+)
+def test_first_visitor_of_a_server_comes_by_the_entry_to_the_page_asked_for(serve, browser, address, shown) -> None:
     opened = browser.new_page()
     opened.set_default_timeout(PATIENCE)
-    opened.goto(serve(REPOSITORY / "app.py") + "/performance")
-    opened.get_by_text("Or open a demonstration study").wait_for()
+    opened.goto(f"{serve(REPOSITORY / 'app.py')}/{address}")
+    opened.get_by_text(shown).first.wait_for()
+    opened.get_by_text("Reader study", exact=True).first.wait_for()
     assert opened.get_by_test_id("stSidebarNav").count() == 0
     opened.close()
 
