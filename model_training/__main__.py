@@ -125,7 +125,7 @@ def _own_source(args: argparse.Namespace) -> None:
     records = own_source_records(own_pairs(card, args.manifest), card)
     if args.ship:
         ship(card, records)
-    print(own_source_table({"own_source": records}))
+    print(own_source_table({"own_source": records}).markdown())
 
 
 def _figures(args: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ def report_markdown(evidence: Evidence, methods: str) -> str:
         f"{card.weights_hash[:12]}). Intervals are 95 %, by resampling patients. A goal is met when the figure itself "
         "reaches it. Recall, specificity, precision, F1 and accuracy stand at operating points chosen on the other "
         "folds (external images: the shipped one), which the intervals hold still.",
-        f"## Goals\n\n{goals_table(card.raw)}",
+        f"## Goals\n\n{goals_table(card.raw).markdown()}",
         f"## Figures per dataset\n\n{figures_markdown(evidence)}",
         abstaining_markdown(read_coverage(card.folder)),
         _lowered(card_markdown(rest)),

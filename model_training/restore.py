@@ -1,4 +1,4 @@
-"""Lay a shipped network out as the run it came from, without training: folds, weights, what each says of its held-out."""
+"""Lay a shipped network out as the run it came from, without training."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def _claim(out: Path, card: Card) -> None:
     path.write_text(json.dumps(mine), encoding="utf-8")
 
 
-def _restore_part(
-    card: Card, recipe: Recipe, folder: Path, held: NDArray[np.int64], store: ImageStore
-) -> None:
+def _restore_part(card: Card, recipe: Recipe, folder: Path, held: NDArray[np.int64], store: ImageStore) -> None:
     """Write one part's weights, facts and predictions."""
     if (folder / "predictions.npz").is_file():
         return

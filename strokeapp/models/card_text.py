@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from strokeapp.models.markdown import DASH, figure_text, markdown_table, named_figure
+from strokeapp.models.markdown import DASH, Table, figure_text, named_figure
 
 CALIBRATION_NAMES = {
     "before": "before calibration",
@@ -30,16 +30,16 @@ def card_markdown(raw: Mapping[str, Any]) -> str:
     sections = (
         ("Intended use", intended_use(raw)),
         ("Limits", _bullets(raw.get("limits", ()))),
-        ("Facts", facts_table(raw)),
-        ("Sources", sources_table(raw)),
-        ("Goals", goals_table(raw)),
-        ("Operating points", operating_points_table(raw)),
-        ("Calibration", calibration_table(raw)),
-        ("Subgroups", subgroups_table(raw)),
-        ("Infarct against its healed self", own_source_table(raw)),
-        ("Failure gallery", gallery_table(raw)),
-        ("Experiments", experiments_table(raw)),
-        ("CLAIM checklist", claim_table(raw)),
+        ("Facts", facts_table(raw).markdown()),
+        ("Sources", sources_table(raw).markdown()),
+        ("Goals", goals_table(raw).markdown()),
+        ("Operating points", operating_points_table(raw).markdown()),
+        ("Calibration", calibration_table(raw).markdown()),
+        ("Subgroups", subgroups_table(raw).markdown()),
+        ("Infarct against its healed self", own_source_table(raw).markdown()),
+        ("Failure gallery", gallery_table(raw).markdown()),
+        ("Experiments", experiments_table(raw).markdown()),
+        ("CLAIM checklist", claim_table(raw).markdown()),
     )
     parts = [f"# Model card: {raw['title']} {raw['version']}"]
     parts += [f"## {title}\n\n{text}" for title, text in sections if text]
@@ -53,7 +53,7 @@ def intended_use(raw: Mapping[str, Any]) -> str:
     )
 
 
-def facts_table(raw: Mapping[str, Any]) -> str:
+def facts_table(raw: Mapping[str, Any]) -> Table:
     """Return what is read, with what, and the file that does it."""
     network, weights = raw.get("network", {}), raw.get("weights", {})
     rows = [
@@ -68,23 +68,23 @@ def facts_table(raw: Mapping[str, Any]) -> str:
         ("weights of the folds", f"{len(weights['folds'])} kept" if weights.get("folds") else "not kept"),
         ("license", raw.get("license", "not stated")),
     ]
-    return markdown_table(("what", "value"), rows)
+    return Table(("what", "value"), rows)
 
 
-def sources_table(raw: Mapping[str, Any]) -> str:
+def sources_table(raw: Mapping[str, Any]) -> Table:
     """Return the credited sources with their terms."""
     rows = [(item["name"], item.get("images", "–"), item["citation"], item["terms"]) for item in raw.get("sources", ())]
-    return markdown_table(("source", "images", "citation", "terms"), rows) if rows else ""
+    return Table(("source", "images", "citation", "terms"), rows)
 
 
-def goals_table(raw: Mapping[str, Any]) -> str:
+def goals_table(raw: Mapping[str, Any]) -> Table:
     """Return every goal beside the figure that was measured, missed or met."""
     rows = [
         (row["what"], goal_text(row), figure_text(row["value"], row["low"], row["high"]), row["n"] or DASH,
          MET[row["met"]], row["note"])
         for row in raw.get("goals", ())
     ]  # fmt: skip
-    return markdown_table(("what", "goal", "measured", "n", "", "remark"), rows) if rows else ""
+    return Table(("what", "goal", "measured", "n", "", "remark"), rows)
 
 
 def goal_text(row: Mapping[str, Any]) -> str:
@@ -92,7 +92,7 @@ def goal_text(row: Mapping[str, Any]) -> str:
     return "reported" if row["goal"] is None else f"{row['rule']} {row['goal']:g}"
 
 
-def operating_points_table(raw: Mapping[str, Any]) -> str:
+def operating_points_table(raw: Mapping[str, Any]) -> Table:
     """Return the thresholds of every finding, for a slice and for a study, and which of them coincide."""
     rows, same = [], []
     for finding, entry in raw.get("findings", {}).items():
@@ -100,10 +100,8 @@ def operating_points_table(raw: Mapping[str, Any]) -> str:
             points = entry.get(key, {})
             rows.append((finding, unit, *(figure_text(points.get(name)) for name in POINT_NAMES)))
             same += [f"{finding} per {unit}, {text}" for text in _coinciding(points)]
-    if not rows:
-        return ""
-    note = f"\n\nOne point under two names: {'; '.join(same)}. {COINCIDING}" if same else ""
-    return markdown_table(("finding", "unit", *POINT_NAMES.values()), rows) + note
+    note = f"One point under two names: {'; '.join(same)}. {COINCIDING}" if same else ""
+    return Table(("finding", "unit", *POINT_NAMES.values()), rows, note)
 
 
 def _coinciding(points: Mapping[str, float]) -> list[str]:
@@ -111,7 +109,7 @@ def _coinciding(points: Mapping[str, float]) -> list[str]:
     return [f"{POINT_NAMES[name]} = balanced" for name in names if name in points]
 
 
-def calibration_table(raw: Mapping[str, Any]) -> str:
+def calibration_table(raw: Mapping[str, Any]) -> Table:
     """Return the expected calibration errors with their intervals."""
     rows = []
     for finding, record in raw.get("calibration", {}).items():
@@ -120,25 +118,22 @@ def calibration_table(raw: Mapping[str, Any]) -> str:
                 error = record[key]
                 text = figure_text(error["ece"], error["low"], error["high"])
                 rows.append((finding, name, record["images"], record["patients"], text))
-    return markdown_table(("finding", "calibration", "images", "patients", "ECE"), rows) if rows else ""
+    return Table(("finding", "calibration", "images", "patients", "ECE"), rows)
 
 
-def subgroups_table(raw: Mapping[str, Any]) -> str:
+def subgroups_table(raw: Mapping[str, Any]) -> Table:
     """Return the figures per subgroup, and what is not known of any image."""
     rows = [
         (row["finding"], row["attribute"], row["group"], f"{row['images']} ({row['positives']}, {row['patients']})")
         + tuple(named_figure(row, name) for name in SUBGROUP_FIGURES)
         for row in raw.get("subgroups", ())
     ]
-    if not rows:
-        return ""
     header = ("finding", "by", "group", "n (positive, patients)", *SUBGROUP_FIGURES.values())
     unknown = ", ".join(raw.get("subgroups_unknown", ()))
-    note = f"\n\nNot known for any image: {unknown}." if unknown else ""
-    return markdown_table(header, rows) + note
+    return Table(header, rows, f"Not known for any image: {unknown}." if unknown else "")
 
 
-def own_source_table(raw: Mapping[str, Any]) -> str:
+def own_source_table(raw: Mapping[str, Any]) -> Table:
     """Return what the network says of drawn infarcts, of the same slices healed, and of those patched elsewhere."""
     rows = []
     for row in raw.get("own_source", ()):
@@ -150,8 +145,6 @@ def own_source_table(raw: Mapping[str, Any]) -> str:
             figures = (control[name] for name in ("auc", "flagged", "control_flagged", "change"))
             texts = (figure_text(*one) for one in figures)
             rows.append((row["dataset"], "patch beside the infarct", control["images"], DASH, DASH, *texts))
-    if not rows:
-        return ""
     header = ("source", "altered how", "slices", "patients", "left out", "AUC against the slice", "flagged before",
               "flagged after", "change of logit")  # fmt: skip
     note = (
@@ -159,32 +152,32 @@ def own_source_table(raw: Mapping[str, Any]) -> str:
         "scanner, patient and window. Left out: slices whose other side cannot stand in. Flagged: share at or above "
         "the balanced operating point, each slice read alone; 95 % intervals by resampling patients."
     )
-    return f"{markdown_table(header, rows)}\n\n{note}"
+    return Table(header, rows, note)
 
 
-def gallery_table(raw: Mapping[str, Any]) -> str:
+def gallery_table(raw: Mapping[str, Any]) -> Table:
     """Return the worst mistakes by name; pictures are not part of a card."""
     rows = [
         (row["finding"], row["kind"], row["path"], row["dataset"], figure_text(row["probability"]),
          "presumed" if row["presumed"] else "read", figure_text(row["lesion_dice"]))
         for row in raw.get("gallery", ())
     ]  # fmt: skip
-    return markdown_table(("finding", "kind", "image", "source", "probability", "label", "Dice"), rows) if rows else ""
+    return Table(("finding", "kind", "image", "source", "probability", "label", "Dice"), rows)
 
 
-def experiments_table(raw: Mapping[str, Any]) -> str:
+def experiments_table(raw: Mapping[str, Any]) -> Table:
     """Return what else was measured."""
     rows = [
         (row["what"], figure_text(row["figure"], row["low"], row["high"]), row["n"] or DASH)
         for row in raw.get("experiments", ())
     ]
-    return markdown_table(("what", "figure", "n"), rows) if rows else ""
+    return Table(("what", "figure", "n"), rows)
 
 
-def claim_table(raw: Mapping[str, Any]) -> str:
+def claim_table(raw: Mapping[str, Any]) -> Table:
     """Return the CLAIM items with where each is answered."""
     rows = [(row["number"], row["item"], row["status"], row["where"]) for row in raw.get("claim", ())]
-    return markdown_table(("item", "what", "status", "where"), rows) if rows else ""
+    return Table(("item", "what", "status", "where"), rows)
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 DASH = "–"
-_BAR = re.compile(r"(?<!\\) \| ")
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -22,10 +21,29 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
-def table_cells(text: str) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the columns and the rows of a table that ``markdown_table`` wrote."""
-    header, _, *rows = ([cell.replace("\\|", "|") for cell in _BAR.split(line[2:-2])] for line in text.splitlines())
-    return header, rows
+@dataclass(frozen=True)
+class Table:
+    """Hold a table, to be written as Markdown or drawn on a page; without rows there is nothing to show.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells of each row, shown with ``str``.
+        note: What stands below it.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether there is a row."""
+        return bool(self.rows)
+
+    def markdown(self) -> str:
+        """Return the table and its note; an empty text without rows."""
+        if not self.rows:
+            return ""
+        return markdown_table(self.header, self.rows) + (f"\n\n{self.note}" if self.note else "")
 
 
 def figure_text(value: float | None, low: float | None = None, high: float | None = None, *, digits: int = 3) -> str:

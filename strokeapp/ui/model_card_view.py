@@ -14,7 +14,7 @@ import streamlit as st
 
 from strokeapp.errors import StrokeAppError
 from strokeapp.models import card_text
-from strokeapp.models.markdown import table_cells
+from strokeapp.models.markdown import Table
 from strokeapp.models.registry import Card
 from strokeapp.ui import model_card_data as data
 from strokeapp.ui.downloads import csv_bytes
@@ -179,15 +179,14 @@ def _heading(title: str, card: Card, key: str) -> None:
             )  # fmt: skip
 
 
-def _table(text: str, nothing: str = "") -> None:
-    """Draw a table of the card and what stands below it; where there is none say ``nothing``."""
-    if not text:
+def _table(table: Table, nothing: str = "") -> None:
+    """Draw a table of the card and what stands below it; where it has no rows say ``nothing``."""
+    if not table:
         st.markdown(nothing)
         return
-    table, _, note = text.partition("\n\n")
-    header, rows = table_cells(table)
     # A small word begins with a capital letter on the page; "n" and "AUC" stay as they are.
-    names = [re.sub(r"^[a-z](?=[a-z])", lambda first: first[0].upper(), name) for name in header]
-    st.table(written(pd.DataFrame(rows, columns=names)), border="horizontal", hide_index=True)
-    if note:
-        st.caption(note)
+    names = [re.sub(r"^[a-z](?=[a-z])", lambda first: first[0].upper(), name) for name in table.header]
+    cells = [[str(cell) for cell in row] for row in table.rows]
+    st.table(written(pd.DataFrame(cells, columns=names)), border="horizontal", hide_index=True)
+    if table.note:
+        st.caption(table.note)

@@ -75,7 +75,8 @@ def test_the_whole_chain_of_runs_is_told_in_card_and_methods(tmp_path) -> None:
     assert record.epochs.endswith("13 together with those of the 2 runs it goes on from (see Network)")
     assert "3.5 hours for all parts, 3.0 of them in the runs" in record.details["time"]
     assert "(share 0.5)" in record.details["aids"]
-    expected = ("run middle 0.0.1 (64", "1 epoch of 8", "run first 0.0.1 (64", "6 epochs and 2 in a second cycle (extra axial 0.3)")
+    runs, second = ("run middle 0.0.1 (64", "run first 0.0.1 (64"), "6 epochs and 2 in a second cycle (extra axial 0.3)"
+    expected = (*runs, "1 epoch of 8", second)
     assert [words for words in (*expected, "from ImageNet weights") if words not in record.details["start"]] == []
 
 
@@ -87,7 +88,11 @@ def test_a_start_from_a_shipped_network_is_told_from_its_card(tmp_path) -> None:
     assert (told["name"], told["version"], told["same_part"]) == (card.name, card.version, False)
     assert (told["refinement_epochs"], told["datasets"]) == (2, list(TRAINING["per_dataset"]))
     sentence = _start({"init": "pretrained:x", "earlier": told})
-    expected = ("the final network of the run", f"{card.name} {card.version} (", "5 epochs at 32 × 32 and 2 in a second")
+    expected = [
+        "the final network of the run",
+        f"{card.name} {card.version} (",
+        "5 epochs at 32 × 32 and 2 in a second",
+    ]
     assert [words for words in (*expected, "contrast 0.2", "from ImageNet") if words not in sentence] == []
 
 

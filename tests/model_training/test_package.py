@@ -92,7 +92,7 @@ def test_the_folds_are_kept_beside_the_shipped_networks(shipped, run):
         for name, value in load_network(card, number).state_dict().items():
             if not name.endswith("num_batches_tracked"):
                 torch.testing.assert_close(value, average[name], rtol=1e-3, atol=1e-3)
-    assert "2 kept" in facts_table(card.raw)
+    assert "2 kept" in facts_table(card.raw).markdown()
 
 
 def test_without_folds_those_of_an_earlier_package_go(run, tmp_path):

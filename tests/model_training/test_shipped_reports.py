@@ -44,7 +44,8 @@ def test_a_report_holds_the_card_as_it_is(name) -> None:
     assert values["weights"] == sha256(card.folder / "weights.safetensors")
     text = (REPORTS / f"{name}.md").read_text(encoding="utf-8")
     assert text.startswith(f"# Report: {card.title} {card.version}\n")
-    for part in (goals_table(card.raw), claim_table(card.raw), values["methods"].partition("\n")[2].splitlines()[1]):
+    methods = values["methods"].partition("\n")[2].splitlines()[1]
+    for part in (goals_table(card.raw).markdown(), claim_table(card.raw).markdown(), methods):
         assert part in text, HINT.format(name=name)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from strokeapp.errors import ModelError
 from strokeapp.models.card_text import card_markdown, gallery_table, operating_points_table, subgroups_table
 from strokeapp.models.layers import LayerCount, count_layers
-from strokeapp.models.markdown import figure_text, markdown_table, table_cells
+from strokeapp.models.markdown import Table, figure_text, markdown_table
 from strokeapp.models.methods_text import BLANKS, methods_record, methods_section
 from strokeapp.performance.crossed import CHOSEN_ELSEWHERE, CHOSEN_HERE
 from strokeapp.performance.paper import PAPER_MEASURES, paper_figures
@@ -116,10 +116,11 @@ def test_operating_points_that_coincide_are_said_to() -> None:
     points = {"high_sensitivity": 0.2, "balanced": 0.2, "high_specificity": 0.5}
     apart = {"high_sensitivity": 0.1, "balanced": 0.2, "high_specificity": 0.5}
     entry = {"operating_points": points, "study_operating_points": apart}
-    text = operating_points_table({"findings": {"ischemic": entry}})
-    assert "One point under two names: ischemic per slice, high sensitivity = balanced. " in text
+    note = operating_points_table({"findings": {"ischemic": entry}}).note
+    assert "One point under two names: ischemic per slice, high sensitivity = balanced. " in note
     entry = {"operating_points": apart, "study_operating_points": apart}
-    assert "two names" not in operating_points_table({"findings": {"ischemic": entry}})
+    table = operating_points_table({"findings": {"ischemic": entry}})
+    assert table.note == "" and list(table.rows[0]) == ["ischemic", "slice", "0.100", "0.200", "0.500"]
 
 
 def test_layers_are_counted_once_each() -> None:
@@ -138,12 +139,12 @@ def test_the_card_names_what_it_holds_and_leaves_out_what_it_does_not() -> None:
     full = card_markdown(raw_card(subgroups=[row], subgroups_unknown=["age"], limits=["Not a device."]))
     assert "| ischemic | sex | F | 9 (3, 4) | 0.900 (0.800–0.950) | 1.000 | – | – |" in full
     assert "Not known for any image: age." in full and "- Not a device." in full
-    assert subgroups_table({}) == gallery_table({"gallery": []}) == ""
+    assert not subgroups_table({}) and subgroups_table({}).markdown() == gallery_table({"gallery": []}).markdown() == ""
 
 
 def test_cells_cannot_break_a_table() -> None:
     assert markdown_table(["a"], [["x|y\nz"]]).splitlines()[-1] == "| x\\|y z |"
-    rows = [["x|y", "", "1"], ["a", "b | c", "–"]]
-    assert table_cells(markdown_table(["one", "", "n"], rows)) == (["one", "", "n"], rows)
+    text = Table(["one", "n"], [["a", 1]], "Below.").markdown()
+    assert text == "| one | n |\n| --- | --- |\n| a | 1 |\n\nBelow."
     assert figure_text(None) == figure_text(float("nan")) == "–"
     assert figure_text(0.91234, 0.9, None) == "0.912" and figure_text(0.5, 0.4, 0.6, digits=1) == "0.5 (0.4–0.6)"
