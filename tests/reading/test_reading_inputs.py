@@ -17,17 +17,6 @@ from strokeapp.reading import Limits, load, open_inputs
 
 
 @pytest.fixture
-def opened(tmp_path):
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-
-    def _open(*paths, **options):
-        return open_inputs(paths, workspace=workspace, **options)
-
-    return _open
-
-
-@pytest.fixture
 def series_folder(tmp_path):
     make_ct_series(tmp_path / "study", n=4)
     return tmp_path / "study"

@@ -11,18 +11,10 @@ from PIL import Image, ImageFile
 
 from factories import make_picture
 from strokeapp.errors import CorruptFileError, UnsuitableSeriesError
-from strokeapp.reading import Limits, load, open_inputs, pictures, preselect, thumbnail
+from strokeapp.reading import Limits, load, pictures, preselect, thumbnail
 from strokeapp.reading.decoder_process import DecoderProcess
 from strokeapp.reading.picture_decode import head
 from strokeapp.types import Modality, Units
-
-
-@pytest.fixture
-def opened(tmp_path):
-    def _open(*paths, **options):
-        return open_inputs(paths or [tmp_path / "in"], workspace=tmp_path, **options)
-
-    return _open
 
 
 def gray(seed=0, rows=80, columns=100):
