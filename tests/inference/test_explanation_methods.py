@@ -9,11 +9,19 @@ import pytest
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from factories_models import head_hu, random_network
+from scipy import ndimage
 from torch import Tensor
 
 from strokeapp.errors import ModelError, StrokeAppError
 from strokeapp.imaging.network_input import network_batch, slice_input
-from strokeapp.inference.explanation import deep_lift, grad_cam, integrated_gradients, lesion_map, map_grad_cam, tiles
+from strokeapp.inference.explanation import (
+    deep_lift,
+    grad_cam,
+    head_parts,
+    integrated_gradients,
+    lesion_map,
+    map_grad_cam,
+)
 from strokeapp.inference.explanation.baselines import heads, smoothed
 from strokeapp.inference.explanation.randomize import STAGES, shuffled
 from strokeapp.inference.explanation.registry import LESION_MAP, METHODS, Part, method_of
@@ -193,20 +201,49 @@ def test_grad_cam_at_the_last_layer_is_the_lesion_map_without_its_bias(network, 
     torch.testing.assert_close(ratio, wanted.detach(), atol=1e-4, rtol=1e-3)
 
 
-def test_tiles_cover_the_head_and_only_the_head(batch):
-    head = heads(batch)[0]
-    numbers = tiles.tile_numbers(head, tiles=8)
+def oval(turned: float, *, side: int = 192) -> np.ndarray:
+    """Return a head of 180 × 140 pixels, turned clockwise by some degrees."""
+    row, column = np.mgrid[:side, :side] - (side - 1) / 2
+    angle = np.deg2rad(turned)
+    front, right = -row * np.cos(angle) + column * np.sin(angle), row * np.sin(angle) + column * np.cos(angle)
+    return (front / 90) ** 2 + (right / 70) ** 2 < 1
+
+
+def test_parts_cover_the_head_and_only_the_head(batch):
+    head = heads(batch)[0].numpy()
+    numbers = head_parts.part_numbers(head)
     assert (numbers[~head] == 0).all() and (numbers[head] > 0).all()
-    found = torch.unique(numbers)
-    assert found.tolist() == list(range(len(found))) and len(found) > 20
-    one = numbers == numbers[32, 32]
-    rows, columns = torch.nonzero(one, as_tuple=True)
-    assert rows.max() - rows.min() < 8 and columns.max() - columns.min() < 8
+    assert not head_parts.part_numbers(np.zeros((8, 8), bool)).any()
+    sizes = np.bincount(head_parts.part_numbers(oval(0)).ravel())[1:]
+    assert len(sizes) == 64 and sizes.min() > 12**2 and sizes.max() < 22**2
 
 
-def test_ablated_tiles_tell_the_fall_of_the_logit(network, batch):
-    values = tiles.attribute(network, batch[:1], Finding.ISCHEMIC)[0]
-    numbers = tiles.tile_numbers(heads(batch[:1])[0])
+def test_every_part_has_its_mirror_image_and_lies_on_one_side():
+    numbers = head_parts.part_numbers(oval(0))
+    mirrored = numbers[:, ::-1]
+    partner = np.where(mirrored > 0, mirrored + np.where(mirrored % 2 == 1, 1, -1), 0)
+    np.testing.assert_array_equal(partner, numbers)
+    assert (numbers[96, 30:90] % 2 == 1).all() and (numbers[96, 100:150] % 2 == 0).all()
+
+
+@pytest.mark.parametrize("degrees", [-30, 20, 40])
+def test_parts_turn_with_the_head(degrees):
+    straight, turned = head_parts.part_numbers(oval(0)), head_parts.part_numbers(oval(degrees))
+    back = ndimage.rotate(turned, degrees, reshape=False, order=0)
+    inside = (straight > 0) & (back > 0)
+    assert (back[inside] == straight[inside]).mean() > 0.9
+    assert (turned[inside] == straight[inside]).mean() < 0.6
+
+
+def test_a_round_head_and_one_on_its_side_are_taken_for_upright():
+    row, column = np.mgrid[:192, :192] - 95.5
+    for head in (row**2 + column**2 < 80**2, (row / 70) ** 2 + (column / 90) ** 2 < 1):
+        assert (head_parts.part_numbers(head)[:, 97:][head[:, 97:]] % 2 == 0).all()
+
+
+def test_ablated_parts_tell_the_fall_of_the_logit(network, batch):
+    values = head_parts.attribute(network, batch[:1], Finding.ISCHEMIC)[0]
+    numbers = torch.from_numpy(head_parts.part_numbers(heads(batch[:1])[0].numpy()))
     tile = numbers == numbers[30, 30]
     changed = torch.where(tile, smoothed(batch[:1]), batch[:1])
     with torch.no_grad():

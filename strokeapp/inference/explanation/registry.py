@@ -87,7 +87,7 @@ METHODS = {
         Method("GradientShap", "Gradient SHAP", Cost.MODERATE, Part.MAGNITUDE, "gradient_shap"),
         Method("DeepLift", "DeepLift", Cost.CHEAP, Part.MAGNITUDE, "deep_lift"),
         Method("Occlusion", "Occlusion", Cost.COSTLY, Part.POSITIVE, "occlusion"),
-        Method("FeatureAblation", "Tile ablation", Cost.COSTLY, Part.POSITIVE, "tiles"),
+        Method("FeatureAblation", "Ablation of head parts", Cost.COSTLY, Part.POSITIVE, "head_parts"),
         Method("NoiseTunnel", "Smoothed saliency", Cost.MODERATE, Part.MAGNITUDE, "smooth_saliency", slope=True),
     )
 }
