@@ -3,4 +3,4 @@
 Research and demonstration software, not a medical device.
 """
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
