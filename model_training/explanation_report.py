@@ -28,8 +28,7 @@ HEADER = (
 )
 LEGEND = (
     "Deletion, insertion, infidelity, sensitivity and ρ stand for the images in the column after them; ρ with its "
-    "standard error. In brackets: 95 %, patients resampled; n/a: the images' own figures were not kept; ≈: from the "
-    "counts, widened as the hits' interval is."
+    "standard error. In brackets: 95 %, patients resampled."
 )
 GOAL, MAP_GOAL = 0.90, 0.95
 """Share of large lesions that the default and the lesion map should point into."""
@@ -87,8 +86,9 @@ def sum_up_again(out: Path, *, ship: Path | None = None) -> Path:
         card = read_card(ship)
         if (card.name, card.version) != (report["network"], report["version"]):
             raise RecipeError(f"{path} is of {report['network']} {report['version']}, {ship} of {card.version}.")
-    images = pd.DataFrame(report["images"]) if report["images"] else None
-    write_report(summed_up(report, images), out, ship=ship)
+    if not report["images"]:
+        raise RecipeError(f"{beside(out, IMAGES)} is missing, from which {path.name} is summed up. Measure again.")
+    write_report(summed_up(report, pd.DataFrame(report["images"])), out, ship=ship)
     return path
 
 
@@ -242,8 +242,7 @@ def _cell(row: dict[str, Any], name: str, *, value: float | None = None) -> str:
 
 def _ends(row: dict[str, Any], name: str) -> str:
     low, high = (row.get(f"{name}_{end}", float("nan")) for end in ("low", "high"))
-    about = "≈ " if name in row.get("approximate", "") else ""
-    return f" ({about}{low:.2g}–{high:.2g})" if np.isfinite((low, high)).all() else " (n/a)"
+    return f" ({low:.2g}–{high:.2g})" if np.isfinite((low, high)).all() else " (n/a)"
 
 
 def _stage(stage: dict[str, Any] | None) -> tuple[str, str]:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from strokeapp.errors import RecipeError
 from strokeapp.inference.explanation.measured import ALL_SHUFFLED, FAILED, LABELS_SHUFFLED, PASSED, UNDECIDED
-from strokeapp.inference.explanation.registry import LESION_MAP, METHODS, method_of
+from strokeapp.inference.explanation.registry import LESION_MAP, METHODS
 from strokeapp.performance.intervals import Interval, patient_draws, percentile_interval, wilson
 
 MEANS = ("iou", "energy_inside", "energy_outside_head", "deletion", "insertion", "infidelity", "sensitivity")
@@ -22,8 +23,8 @@ MAX_AGREEMENT = 0.5
 """Rank correlation (either sign) inside the head with the explanation of the network of shuffled weights, or labels,
 above which a method fails."""
 SPREAD = 0.15
-"""Standard deviation of one image's rank correlation, assumed where the images' own were not kept, and where theirs
-happens to be smaller, few as they are. Measured: 0.04 to 0.18 by method, 0.15 beside the limit."""
+"""Standard deviation of one image's rank correlation, assumed where that of the images happens to be smaller, few as
+they are. Measured: 0.04 to 0.18 by method, 0.15 beside the limit."""
 DECIDES = (ALL_SHUFFLED, LABELS_SHUFFLED)
 """Stages that a method must notice."""
 
@@ -80,39 +81,6 @@ def _mean(name: str, values: ArrayLike, patients: ArrayLike, *, called: str = ""
 
 def _ends(name: str, interval: Interval) -> dict[str, float]:
     return {f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def counted(row: Mapping[str, Any], protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of which no image's own figures are kept, with what its counts tell.
-
-    Numbers of images come from the protocol. The rates of large lesions and of exact hits get Wilson's interval over
-    fewer images than there are: as many as would give the hits of the same row, by Wilson, the interval that
-    resampling patients gave (the design effect; Kish, Survey sampling, 1965). ``approximate`` names them. The other
-    figures have no interval.
-
-    Args:
-        row: Of an earlier report.
-        protocol: Of the report.
-    """
-    images, cost = row["images"], method_of(row["method"]).cost.value
-    result = dict(row) | {
-        "common_images": min(protocol["images_per_finding"]["other"], images),
-        "fidelity_images": min(protocol["fidelity_images"], images),
-        "sensitivity_images": min(protocol["sensitivity_images"][cost], images),
-    }
-    rates = {"large": (row["large_hits"], row["large_images"]), "exact": (row["exact_rate"] * images, images)}
-    same = {name for name, (n, total) in rates.items() if (round(n), total) == (row["hits"], images)}
-    for name, (successes, total) in rates.items():
-        of_hits = Interval(row["hit_low"], row["hit_high"])
-        result |= _ends(name, of_hits if name in same else _like_hits(row, successes, total))
-    return result | {"approximate": " ".join(name for name in rates if name not in same)}
-
-
-def _like_hits(row: Mapping[str, Any], successes: float, total: int) -> Interval:
-    """Return the interval of another count of the same images."""
-    plain = wilson(row["hits"], row["images"])
-    effect = max(1.0, ((row["hit_high"] - row["hit_low"]) / (plain.high - plain.low)) ** 2)
-    return wilson(successes / effect, total / effect)
 
 
 def standard_error(stage: Mapping[str, Any]) -> float:
@@ -173,19 +141,25 @@ def in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: order.index(row["method"]))
 
 
-def summed_up(report: dict[str, Any], images: pd.DataFrame | None) -> dict[str, Any]:
+def summed_up(report: dict[str, Any], images: pd.DataFrame) -> dict[str, Any]:
     """Return a report whose intervals, numbers of images, verdicts and default are computed anew.
 
     Args:
         report: As it was written.
-        images: Figures of single images with method and finding, of some rows or of all; None where none are kept.
+        images: Figures of single images with method and finding, of all rows.
+
+    Raises:
+        RecipeError: They are of other images than the rows.
     """
     rows = []
     for row in in_order(report["rows"]):
-        own = None if images is None else images[(images.method == row["method"]) & (images.finding == row["finding"])]
-        known = own is not None and len(own) == row["images"]
-        kept = {name: value for name, value in row.items() if name != "approximate"}
-        rows.append({**kept, **row_figures(own)} if known else counted(row, report["protocol"]))
+        own = images[(images["method"] == row["method"]) & (images["finding"] == row["finding"])]
+        if len(own) != row["images"]:
+            raise RecipeError(
+                f"The report tells of {row['images']} images under {row['method']} on {row['finding']}, its file of "
+                f"single images of {len(own)}. Measure the method again, with the run's folder."
+            )
+        rows.append({**row, **row_figures(own)})
     tested = {name: judged(entry["stages"]) for name, entry in report["randomization"].items()}
     tested = {name: tested[name] for name in METHODS if name in tested}
     result = {**report, "rows": rows, "randomization": tested}

@@ -169,7 +169,8 @@ def _epochs(training: Mapping[str, Any]) -> str:
     if not before:
         return text
     whole = _epoch_count(training) + sum(map(_epoch_count, before))
-    return f"{text}; {whole} together with those of the {len(before)} runs it goes on from (see Network)"
+    runs = "run" if len(before) == 1 else f"{len(before)} runs"
+    return f"{text}; {whole} together with those of the {runs} it goes on from (see Network)"
 
 
 def _chain(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -218,7 +219,8 @@ def _choices(training: Mapping[str, Any], network: Mapping[str, Any]) -> str:
 def _time(training: Mapping[str, Any]) -> str:
     own, before = sum(training["seconds"].values()), sum(sum(run["seconds"].values()) for run in _chain(training))
     text = f"Training took {(own + before) / 3600:.1f} hours for all parts"
-    return f"{text}, {before / 3600:.1f} of them in the runs it goes on from. " if before else f"{text}. "
+    runs = "runs" if len(list(_chain(training))) > 1 else "run"
+    return f"{text}, {before / 3600:.1f} of them in the {runs} it goes on from. " if before else f"{text}. "
 
 
 def _start(training: Mapping[str, Any]) -> str:

@@ -84,8 +84,7 @@ def _show_protocol(figures: Measured, card: Card) -> None:
     limit, tolerance = figures.protocol["max_rank_correlation"], figures.protocol["tolerance_px"]
     lines = [
         f"A hit may lie {tolerance:g} pixels of {figures.protocol['picture_px']} beside the drawn lesion.",
-        "Intervals are 95 %, by resampling patients; ≈: from the counts, widened as that of the hits. "
-        "A figure without one was kept as a mean only. ± is a standard error.",
+        "Intervals are 95 %, by resampling patients. ± is a standard error.",
         *_not_offered(figures, limit),
     ]
     if figures.version != card.version:
@@ -176,8 +175,7 @@ def _ends(row: Mapping[str, Any], name: str, *, percent: bool = False) -> str:
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
     if low is None or high is None:
         return ""
-    about = "≈ " if name in row.get("approximate", "") else ""
-    return f" ({about}{low:.0%}–{high:.0%})" if percent else f" ({about}{low:.2f}–{high:.2f})"
+    return f" ({low:.0%}–{high:.0%})" if percent else f" ({low:.2f}–{high:.2f})"
 
 
 def _number(row: Mapping[str, Any], name: str) -> str:

@@ -83,7 +83,7 @@ def test_the_table_is_what_was_measured_for_the_findings_of_the_network(page, tm
 def test_figures_stand_with_their_interval_and_the_number_of_images(page, tmp_path: Path) -> None:
     values, found = card_values(), figures()
     more = {"deletion": 0.4, "deletion_low": 0.3, "deletion_high": 0.55, "insertion": 0.8, "insertion_low": None}
-    more |= {"large_hits": 30, "large_images": 40, "large_low": 0.6, "large_high": 0.85, "approximate": "large"}
+    more |= {"large_hits": 30, "large_images": 40, "large_low": 0.6, "large_high": 0.85}
     found["rows"][1] |= more | {"fidelity_images": 12, "sensitivity_images": 6, "sensitivity": 0.2}
     tested = found["randomization"]
     for stage, count in zip(tested["LayerGradCam"]["stages"], (4, 2), strict=True):
@@ -95,7 +95,7 @@ def test_figures_stand_with_their_interval_and_the_number_of_images(page, tmp_pa
     assert not app.exception
     table = app.dataframe[0].value.set_index("Method")
     row = table.loc["Grad-CAM (default)"]
-    assert row["Large lesions"] == "30 of 40 (≈ 60%–85%)"
+    assert row["Large lesions"] == "30 of 40 (60%–85%)"
     assert (row["Deletion"], row["Insertion"]) == ("0.40 (0.30–0.55)", "0.80")
     assert (row["Shuffled weights"], row["Images"]) == ("0.12 ± 0.10", "12 · 6 · 4, 2")
     assert table["Shuffles"].tolist() == ["–", "passed", "not decided"]
