@@ -88,7 +88,7 @@ def test_shipped_points_follow_the_same_rule_from_all_folds() -> None:
 @pytest.mark.parametrize(
     ("name", "finding", "measures"),
     [
-        ("mr_dwi", "ischemic", {"accuracy": 0.878, "recall": 0.882, "f1": 0.908}),
+        ("mr_dwi", "ischemic", {"accuracy": 0.824, "recall": 0.860, "f1": 0.869}),
         ("ct_slice", "hemorrhagic", {"f1": 0.832}),
     ],
 )
