@@ -41,8 +41,8 @@ def test_features_are_the_networks_own_words(store):
     with torch.no_grad():
         pictures = torch.from_numpy(standardize(gray[:, None]))
         output, last = network(pictures), network.encoder(pictures.expand(-1, 3, -1, -1))[-1]
-    np.testing.assert_allclose(found.evidence[:, :2], output.findings, atol=1e-4)
-    np.testing.assert_allclose(found.evidence[:, 2:7], output.subtypes, atol=1e-4)
+    np.testing.assert_allclose(found.evidence[:, :2], output.findings, rtol=1e-4, atol=5e-4)
+    np.testing.assert_allclose(found.evidence[:, 2:7], output.subtypes, rtol=1e-4, atol=5e-4)
     width = PYRAMID_CHANNELS[-1]
     np.testing.assert_allclose(found.pooled[:, :width], last.mean((2, 3)), rtol=2e-2, atol=1e-2)
     np.testing.assert_allclose(found.pooled[:, width:], last.amax((2, 3)), rtol=2e-2, atol=1e-2)
@@ -62,7 +62,7 @@ def test_features_are_kept_for_the_same_rows_only(run, store, monkeypatch):
     kept = fold_features(run, RECIPE, lambda: pytest.fail("asked for the images again"), ROWS, 0, part="held")
     np.testing.assert_array_equal(kept.evidence, first.evidence)
     other = fold_features(run, RECIPE, lambda: store, ROWS[::-1].copy(), 0, part="held")
-    np.testing.assert_allclose(other.evidence[::-1], first.evidence, atol=1e-4)
+    np.testing.assert_allclose(other.evidence[::-1], first.evidence, rtol=1e-4, atol=5e-4)
 
 
 def test_the_averaged_weights_are_used(run):
