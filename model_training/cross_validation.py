@@ -162,6 +162,16 @@ def run_recipe(recipe: Recipe, manifest: Path, out: Path, *, folds: list[int] | 
         _run_one(last, store, table, learn, held, out / FINAL, clock=clock)
 
 
+def part_names(recipe: Recipe) -> tuple[str, ...]:
+    """Return the parts of a whole run: fold0, …, final."""
+    return (*(f"fold{number}" for number in range(recipe.folds)), FINAL)
+
+
+def write_recipe(recipe: Recipe, out: Path) -> None:
+    """Keep in a run's folder the recipe it is made with."""
+    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+
+
 def held_out(fold: NDArray[np.int64], part: str) -> NDArray[np.int64]:
     """Return the rows that a part of a run did not learn from: its own fold, and what is external.
 
@@ -177,7 +187,7 @@ def _prepare(recipe: Recipe, table: pd.DataFrame, images: Path, out: Path) -> tu
     """Write what the run is made with (the main process does) and return its rows and images."""
     if distributed.is_main():
         out.mkdir(parents=True, exist_ok=True)
-        (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+        write_recipe(recipe, out)
     store = load_store(recipe, table, images, out)
     return settled_folds(recipe, table, store, out / "rows.csv"), store
 

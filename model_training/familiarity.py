@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from model_training.cross_validation import FINAL, load_store
+from model_training.cross_validation import FINAL, load_store, part_names
 from model_training.early_stopping import validation_fold
 from model_training.image_store import ImageStore
 from model_training.manifest import read_manifest, volume_names
@@ -273,7 +273,7 @@ def _open_run(folder: Path, card: Card, manifest: Path) -> Run:
             f"{folder} is the run of {recipe.name} {recipe.version}, not of the installed {card.name} {card.version}. "
             "Package the run first, or give the folder of the network's own run."
         )
-    parts = [*(f"fold{number}" for number in range(recipe.folds)), FINAL]
+    parts = part_names(recipe)
     needed = [f"{part}/{name}" for part in parts for name in (CHECKPOINT, "predictions.npz")]
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from model_training.calibrate import STORED_DECIMALS, heard, settle
 from model_training.card import build_card, complete_card, write_card
-from model_training.cross_validation import FINAL
+from model_training.cross_validation import FINAL, part_names
 from model_training.manifest import SUBTYPES
 from model_training.predict import dice
 from model_training.recipe import Recipe
@@ -73,7 +73,7 @@ def collect(run: Path, *, pooled: tuple[str, ...] | None = None) -> RunResults:
     logits = np.full((len(table), len(FINDINGS)), np.nan, np.float32)
     overlap_dice, seconds = logits.copy(), {}
     fold = table["fold"].to_numpy()
-    for part in [*(f"fold{number}" for number in range(recipe.folds)), FINAL]:
+    for part in part_names(recipe):
         path = run / part / "predictions.npz"
         if not path.is_file():
             raise unfinished(run, part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from model_training.cross_validation import FINAL, held_out, load_store, recipe_rows, save_predictions
+from model_training.cross_validation import (
+    FINAL,
+    held_out,
+    load_store,
+    part_names,
+    recipe_rows,
+    save_predictions,
+    write_recipe,
+)
 from model_training.image_store import ImageStore
 from model_training.loop import best_device, build_network
 from model_training.out_of_fold import fold_number, stored_folds
@@ -50,10 +57,10 @@ def restore(card: Card, recipe: Recipe, manifest: Path, out: Path) -> Path:
         )
     table = _with_folds(recipe_rows(recipe, manifest), card)
     _claim(out, card)
-    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+    write_recipe(recipe, out)
     table.to_csv(out / "rows.csv", index=False)
     store, fold = load_store(recipe, table, manifest.parent, out), table["fold"].to_numpy(np.int64)
-    for part in (*(f"fold{number}" for number in range(recipe.folds)), FINAL):
+    for part in part_names(recipe):
         _restore_part(card, recipe, out / part, held_out(fold, part), store)
     return out
 
